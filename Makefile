@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint clean
+
+bin := .venv/bin
+
+# Where every branch must be covered by the tests; the rest is covered as far as it makes sense.
+WHOLLY_COVERED := src/tillbridge/domain/*,src/tillbridge/service/*
+# Processes that share the tests.
+WORKERS := auto --maxprocesses 4
+
+define check_style
+	@echo '== style'
+	@$(bin)/ruff check .
+	@$(bin)/ruff format --check .
+	@echo '== types'
+	@$(bin)/mypy
+endef
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+
+demo: ## Run library, bridge and till on this machine (ONCE=1: one walk, then stop; ARGS=...: more options)
+	@scripts/setup runtime
+	@$(bin)/tillbridge demo $(if $(filter-out 0 no,$(ONCE)),--once) $(ARGS)
+
+test: ## Check everything: style, types, tests, coverage
+	@scripts/setup test
+	$(check_style)
+	@rm -f .coverage .coverage.*
+	@echo '== tests'
+	@$(bin)/coverage run -m pytest -n $(WORKERS) --dist loadgroup
+	@echo '== coverage of what must be covered whole'
+	@$(bin)/coverage combine --quiet
+	@$(bin)/coverage report --include='$(WHOLLY_COVERED)' --skip-covered --show-missing --fail-under=100
+	@echo
+	@echo 'All good: style, types, tests and coverage.'
+
+lint: ## Check style and types alone
+	@scripts/setup test
+	$(check_style)
+
+clean: ## Remove what was built, .venv too
+	@rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .ruff_cache build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All errors of the product under one tree.
+
+TillbridgeError
+├── SettingsError      a settings file or product map is wrong: file, line, remedy
+└── Declined           a use case says no, and nothing was changed: code, plain words, facts
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class TillbridgeError(Exception):
+    """Be the root of every error that the product raises on purpose."""
+
+
+class SettingsError(TillbridgeError):
+    """Say what is wrong in a settings file, where, and what to do."""
+
+    def __init__(self, where: str, what: str, remedy: str) -> None:
+        super().__init__(f"{where}: {what}. {remedy}")
+        self.where, self.what, self.remedy = where, what, remedy
+
+
+class Declined(TillbridgeError):  # noqa: N818 - declining is no fault of the program
+    """Say no to a use case in plain words; `code` is stable, `facts` are for the screen."""
+
+    def __init__(self, code: str, message: str, facts: Mapping[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.facts = code, message, dict(facts or {})
