@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The small ports, and the world that every use case works in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tillbridge.domain.product_map import ProductMap
+from tillbridge.service.library_port import LibrarySystem
+from tillbridge.service.register_port import Register
+from tillbridge.service.store_port import Store
+
+
+class Clock(Protocol):
+    """Tell the time; the simulator owns one of its own."""
+
+    def now(self) -> float:
+        """Return the seconds since 1970 in UTC."""
+        ...
+
+
+class Ids(Protocol):
+    """Make ids."""
+
+    def payment_id(self) -> str:
+        """Return a random id that nobody can guess and no restored backup will ever make again."""
+        ...
+
+
+class Notifier(Protocol):
+    """Be told that something was stored."""
+
+    def changed(self) -> None:
+        """Wake whoever waits for work or for news."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Hold every time limit, in seconds."""
+
+    reach_s: float = 60.0
+    """How long a till that cannot be reached is tried before the payment is cancelled, with nothing sent."""
+    reach_again_s: float = 3.0
+    at_register_s: float = 600.0
+    """How long a report is waited for where no request is held."""
+    ask_s: float = 600.0
+    """How long an unknown outcome may last before it becomes an open case."""
+    surely_ended_s: float = 600.0
+    """How long after its last byte a write to the library system may still be running somewhere."""
+    late_s: float = 120.0
+    """How long a collected payment may stay unbooked before it stands on the list."""
+    fresh_s: float = 5.0
+    """How old the reading of the charges may be when the message goes to the till."""
+    booking_again_s: tuple[float, ...] = (5.0, 30.0, 120.0, 600.0)
+    patron_busy_s: float = 1.0
+    look_again_s: float = 3600.0
+    """How often the library system is asked about a case that a person settles there."""
+    rounding_minor: int = 2
+    """How far cash rounding may move the collected sum, in cents."""
+    lease_s: float = 60.0
+    renew_s: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Name a branch's register server and its registers (number → name); no registers listed means any number."""
+
+    register_server: str
+    registers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Hold everything that the use cases need; made in one place, `composition`."""
+
+    store: Store
+    clock: Clock
+    ids: Ids
+    notifier: Notifier
+    library_name: str
+    library: LibrarySystem
+    registers: Mapping[str, Register]
+    branches: Mapping[str, Branch]
+    products: ProductMap
+    limits: Limits = Limits()

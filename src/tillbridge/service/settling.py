@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Settle one booking inside one transaction: what was found or answered becomes its state, cases and tasks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from tillbridge.domain.allocation import PlannedCredit, plan_credits
+from tillbridge.domain.lifecycle import Booking, Collection, Done
+from tillbridge.domain.payment import Line, Payment
+from tillbridge.service.collecting import Collecting
+from tillbridge.service.library_port import BookingAnswer, Credit, MaybeRecorded, Recorded
+from tillbridge.service.ports import World
+from tillbridge.service.store_port import CaseKind, CreditState, StoredCredit, Task, TaskKind, Transaction
+from tillbridge.service.weighing import Missing, Whole, Wrong, may_spill, reference_of, weigh, weigh_answer
+
+Owed = Mapping[str, Decimal]
+
+SETTLED_THERE = (Booking.BLOCKED, Booking.REVERSAL_DUE)
+"""Bookings that a person settles in the library system, so that looking again may end them."""
+
+TRACES = (CreditState.SENT, CreditState.ABSENT)
+"""Credits that went out and are not booked: looked for before anything is sent again."""
+
+_LOOKED_UP_YET = (Booking.DUE, Booking.UNKNOWN, Booking.REVERSAL_DUE)
+"""Bookings for which the library system is asked again anyway, so that a late credit is found."""
+
+_WORTH_LOOKING_AGAIN = (CaseKind.NOT_APPLIED, CaseKind.WRONG_CREDIT, CaseKind.BOOKED_TWICE)
+
+
+class Settling:
+    """Hold one payment's booking for the length of a transaction."""
+
+    def __init__(self, tx: Transaction, world: World, task: Task, payment: Payment) -> None:
+        self._tx, self._world, self._task, self._payment = tx, world, task, payment
+        self._now = world.clock.now()
+        self._collecting = Collecting(tx, self._now, world.limits)
+
+    def start(self, found: Sequence[Credit], owed: Owed, asked_at: float) -> StoredCredit | None:
+        """Store `booking` with its plan and return the first credit to send.
+
+        None where nothing is to be sent: an earlier attempt has come through after all or may still do so, or
+        nothing is owed.
+        """
+        if self._concerns(found):
+            self.advance(Done.START, {"found": len(found)})
+            self.adopt(found, owed)
+            self.let_go()
+            return None
+        if asked_at < self._surely_ended_at():
+            self._wait_for_the_end()
+            return None
+        self._give_up_sent()
+        return self._start_plan(owed)
+
+    def _start_plan(self, owed: Owed) -> StoredCredit | None:
+        earlier = self._credits()
+        planned = plan_credits(_unbooked_lines(self._payment, earlier), owed).credits
+        self._tx.drop_planned_credits(self._payment.id)
+        fresh = _numbered(self._payment, planned, earlier, owed)
+        self.advance(Done.START, {"credits": [[list(c.charge_ids), str(c.amount)] for c in fresh]})
+        for credit in fresh:
+            self._tx.put_credit(self._payment.id, credit)
+        return self._go_on()
+
+    def recorded(self, asked: StoredCredit, credit: Credit, owed_now: Owed | None) -> StoredCredit | None:
+        """Take the library system's own answer; return the next credit to send, if there is one."""
+        weighed = weigh_answer(reference_of(self._payment, asked.n), asked, credit, owed_now)
+        if isinstance(weighed, Wrong):
+            self.block(weighed)
+            if owed_now is None and may_spill(asked):
+                self._tx.add_task(self._payment.id, TaskKind.LOOK_UP, self._now + self.pause())
+            self.let_go()
+            return None
+        self._tx.put_credit(self._payment.id, replace(asked, state=CreditState.BOOKED, credit_id=credit.credit_id))
+        return self._go_on()
+
+    def overtaken(self, answer: BookingAnswer) -> None:
+        """Take an answer to a request that another process has given up: what it did must not stay unseen."""
+        if self._payment.booking is Booking.BOOKING:
+            self.doubt(MaybeRecorded("an earlier request has been answered after all", ended=False))
+            return
+        known = {credit.credit_id for credit in self._credits()}
+        unseen = isinstance(answer, Recorded) and answer.credit.credit_id not in known
+        if unseen and self._payment.booking not in _LOOKED_UP_YET:
+            self._collecting.open_case(self._payment, CaseKind.BOOKED_TWICE, {"why": "a late answer"})
+        self._tx.postpone_task(self._task, self._now, self._task.attempt)
+
+    def not_recorded(self, asked: StoredCredit, why: str, *, again: bool, patron_gone: bool) -> None:
+        """Take the proof that nothing was recorded."""
+        self._tx.put_credit(self._payment.id, replace(asked, state=CreditState.ABSENT))
+        if again and not patron_gone:
+            self.book_again(why)
+            return
+        self.block(Wrong(CaseKind.PATRON_GONE if patron_gone else CaseKind.REFUSED_BY_LIBRARY, {"why": why}))
+        self.let_go()
+
+    def doubt(self, doubt: MaybeRecorded) -> None:
+        """Take it that no one knows: keep the patron's lock and look up at once."""
+        for credit in self._credits():
+            if credit.state is CreditState.SENT:
+                self._tx.put_credit(self._payment.id, replace(credit, sent_at=self._now, ended=doubt.ended))
+        self.advance(Done.UNCLEAR, {"why": doubt.why})
+        self._tx.add_task(self._payment.id, TaskKind.LOOK_UP, self._now)
+        self._tx.finish_task(self._task)
+
+    def adopt(self, found: Sequence[Credit], owed: Owed) -> bool:
+        """Settle a booking in doubt by what was found; False where nothing was found of what was sent."""
+        if too_many := self._strangers(found) or self._doubled(found):
+            self.block(Wrong(CaseKind.BOOKED_TWICE, {"credits": too_many}))
+            return True
+        known = {reference_of(self._payment, credit.n): credit for credit in self._credits()}
+        traces = [(reference, asked) for reference, asked in known.items() if asked.state in TRACES]
+        weighed = [(asked, weigh(reference, asked, found, owed)) for reference, asked in traces]
+        wrongs = [result for _, result in weighed if isinstance(result, Wrong)]
+        if wrongs:
+            self.block(wrongs[0])
+            return True
+        if all(isinstance(result, Missing) for _, result in weighed):
+            return False
+        self._adopt_whole(weighed)
+        return True
+
+    def missed(self, asked_at: float) -> None:
+        """Take a look-up that began at `asked_at` and found nothing: repeat only what has surely ended."""
+        if asked_at < self._surely_ended_at():
+            self._wait_for_the_end()
+            return
+        self._give_up_sent()
+        self.book_again("the library system does not have it")
+
+    def look_at_case(self, found: Sequence[Credit], owed: Owed) -> None:
+        """See whether a person has settled it in the library system; else look again later."""
+        if self._payment.booking is Booking.REVERSAL_DUE:
+            self._look_for_void(found)
+        elif self._whole_by_now(found, owed):
+            self.advance(Done.CONFIRMED, {"why": "settled in the library system"})
+            self._take_back_if_reversed()
+        self.let_go()
+
+    def book_again(self, why: str) -> None:
+        """Make the booking due again, after a pause."""
+        self.advance(Done.ABSENT, {"why": why})
+        self._take_back_if_reversed()
+        again_at = self._now + self._pause_before_repeat()
+        if self._payment.booking is Booking.DUE and self._task.kind is TaskKind.BOOK:
+            self._tx.postpone_task(self._task, again_at, self._task.attempt + 1)
+            self._tx.unlock_patron(self._payment, self._now)
+            return
+        if self._payment.booking is Booking.DUE:
+            self._tx.add_task(self._payment.id, TaskKind.BOOK, again_at)
+        self.let_go()
+
+    def block(self, wrong: Wrong, other: str | None = None) -> None:
+        """Stop until a person has acted."""
+        self._payment = self._collecting.block(self._payment, wrong.kind, wrong.facts, other)
+        if wrong.kind in _WORTH_LOOKING_AGAIN:
+            self._tx.add_task(self._payment.id, TaskKind.LOOK_UP, self._now + self._world.limits.look_again_s)
+        self._take_back_if_reversed()
+
+    def let_go(self) -> None:
+        """End the task and release the patron; a case that is settled elsewhere is looked at again later."""
+        if self._task.kind is TaskKind.LOOK_UP and self._payment.booking in SETTLED_THERE:
+            again_at = self._now + self._world.limits.look_again_s
+            self._tx.postpone_task(self._task, again_at, self._task.attempt)
+        elif self._task.kind is TaskKind.BOOK and self._payment.booking is Booking.DUE:
+            self._tx.postpone_task(self._task, self._now, self._task.attempt)
+        else:
+            self._tx.finish_task(self._task)
+        self._tx.unlock_patron(self._payment, self._now)
+
+    def advance(self, done: Done, facts: Mapping[str, object]) -> None:
+        """Advance the booking by the table."""
+        self._payment = self._collecting.advance(self._payment, done, "library", facts)
+
+    def pause(self) -> float:
+        """Return how long to wait after so many attempts."""
+        return self._pause_after(self._task.attempt)
+
+    def _pause_before_repeat(self) -> float:
+        """Return the pause by how often the booking was begun: look-ups in between do not start it anew."""
+        events = (event.kind for event, _ in self._tx.history(self._payment.id))
+        return self._pause_after(sum(kind == f"booking_{Done.START}" for kind in events) - 1)
+
+    def _pause_after(self, attempts: int) -> float:
+        pauses = self._world.limits.booking_again_s
+        return pauses[min(attempts, len(pauses) - 1)]
+
+    def _surely_ended_at(self) -> float:
+        """Return from when on a miss proves that what was sent will never arrive."""
+        running_s = self._world.limits.surely_ended_s
+        sent = [credit for credit in self._credits() if credit.state is CreditState.SENT]
+        return max(((c.sent_at or 0.0) + (0.0 if c.ended else running_s) for c in sent), default=0.0)
+
+    def _wait_for_the_end(self) -> None:
+        due_at = min(self._now + self.pause(), max(self._surely_ended_at(), self._now))
+        self._tx.postpone_task(self._task, due_at, self._task.attempt + 1)
+
+    def _give_up_sent(self) -> None:
+        for credit in self._credits():
+            if credit.state is CreditState.SENT:
+                self._tx.put_credit(self._payment.id, replace(credit, state=CreditState.ABSENT))
+
+    def _concerns(self, found: Sequence[Credit]) -> bool:
+        states = {reference_of(self._payment, credit.n): credit.state for credit in self._credits()}
+        sent_before = any(states.get(credit.reference) in TRACES for credit in found)
+        return sent_before or bool(self._strangers(found))
+
+    def _strangers(self, found: Sequence[Credit]) -> list[str]:
+        """List the valid credits that nobody sent, or that are there more than once."""
+        sent = {reference_of(self._payment, c.n) for c in self._credits() if c.state in (*TRACES, CreditState.BOOKED)}
+        valid = [credit for credit in found if not credit.void]
+        often = Counter(credit.reference for credit in valid)
+        return [c.credit_id for c in valid if c.reference not in sent or often[c.reference] > 1]
+
+    def _doubled(self, found: Sequence[Credit]) -> list[str]:
+        """List the valid credits where a charge was sent in more than one of them."""
+        there = {credit.reference: credit.credit_id for credit in found if not credit.void}
+        sent = [credit for credit in self._credits() if reference_of(self._payment, credit.n) in there]
+        charges = [charge_id for credit in sent for charge_id in credit.charge_ids]
+        if len(set(charges)) == len(charges):
+            return []
+        return [there[reference_of(self._payment, credit.n)] for credit in sent]
+
+    def _adopt_whole(self, weighed: Iterable[tuple[StoredCredit, object]]) -> None:
+        for asked, result in weighed:
+            if isinstance(result, Whole):
+                booked = replace(asked, state=CreditState.BOOKED, credit_id=result.credit_id)
+                self._tx.put_credit(self._payment.id, booked)
+        if not _unbooked_lines(self._payment, self._credits()):
+            self._finish()
+            return
+        self.advance(Done.ABSENT, {"why": "some credits are there, the rest is to be booked"})
+        self._take_back_if_reversed()
+        if self._payment.booking is Booking.DUE:
+            self._tx.add_task(self._payment.id, TaskKind.BOOK, self._now)
+
+    def _go_on(self) -> StoredCredit | None:
+        planned = [credit for credit in self._credits() if credit.state is CreditState.PLANNED]
+        if planned and self._payment.collection is Collection.REVERSED:
+            self.advance(Done.ABSENT, {"why": "the till took the money back; the rest is not sent"})
+            self._take_back_if_reversed()
+            self.let_go()
+            return None
+        if not planned:
+            self._finish()
+            self.let_go()
+            return None
+        sent = replace(planned[0], state=CreditState.SENT, sent_at=self._now, ended=False)
+        self._tx.put_credit(self._payment.id, sent)
+        return sent
+
+    def _finish(self) -> None:
+        """End a booking: whole, or with a surplus that must not be sent since it would spill over."""
+        booked = [credit for credit in self._credits() if credit.state is CreditState.BOOKED]
+        surplus = _whole_sum(self._payment) - _sum(booked)
+        if surplus > 0:
+            others = self._tx.other_collectors(self._payment)
+            kind = CaseKind.COLLECTED_TWICE if others else CaseKind.SURPLUS
+            self.block(Wrong(kind, {"surplus": str(surplus)}), others[0] if others else None)
+            return
+        self.advance(Done.CONFIRMED, {"credits": [credit.credit_id for credit in booked]})
+        self._take_back_if_reversed()
+
+    def _look_for_void(self, found: Sequence[Credit]) -> None:
+        there = {credit.reference for credit in found}
+        sent = [c for c in self._credits() if c.state in (CreditState.SENT, CreditState.BOOKED)]
+        unseen = any(reference_of(self._payment, credit.n) not in there for credit in sent)
+        if unseen or any(not credit.void for credit in found):
+            return
+        self.advance(Done.REVERSAL_SEEN, {})
+        self._collecting.close_cases(self._payment, frozenset({CaseKind.VOID_BY_HAND}), "library", "the void was seen")
+
+    def _whole_by_now(self, found: Sequence[Credit], owed: Owed) -> bool:
+        sent = [c for c in self._credits() if c.state in (CreditState.SENT, CreditState.BOOKED)]
+        valid = [credit for credit in found if not credit.void]
+        if _sum(sent) != _whole_sum(self._payment) or len(valid) != len(sent):
+            return False
+        weighed = [(credit, weigh(reference_of(self._payment, credit.n), credit, found, owed)) for credit in sent]
+        if not all(isinstance(result, Whole) for _, result in weighed):
+            return False
+        for credit, result in weighed:
+            assert isinstance(result, Whole)  # noqa: S101 - all of them are, two lines above
+            booked = replace(credit, state=CreditState.BOOKED, credit_id=result.credit_id)
+            self._tx.put_credit(self._payment.id, booked)
+        return True
+
+    def _take_back_if_reversed(self) -> None:
+        """Take the booking back where the till took the money back while the booking was in doubt."""
+        if self._payment.collection is Collection.REVERSED:
+            self._payment = self._collecting.money_returned(self._payment, "till")
+
+    def _credits(self) -> tuple[StoredCredit, ...]:
+        return self._tx.credits(self._payment.id)
+
+
+def _unbooked_lines(payment: Payment, earlier: Sequence[StoredCredit]) -> tuple[Line, ...]:
+    done = {charge for credit in earlier if credit.state is CreditState.BOOKED for charge in credit.charge_ids}
+    return tuple(line for line in payment.lines if line.charge_id not in done)
+
+
+def _numbered(
+    payment: Payment, planned: Sequence[PlannedCredit], earlier: Sequence[StoredCredit], owed: Owed
+) -> list[StoredCredit]:
+    own = {line.charge_id for line in payment.lines}
+    elsewhere = {charge_id: amount for charge_id, amount in owed.items() if charge_id not in own}
+    lasting = [c for c in earlier if c.state is not CreditState.PLANNED and (c.n, c.state) != (0, CreditState.ABSENT)]
+    first = 0 if len(planned) == 1 and not lasting else max((credit.n for credit in earlier), default=0) + 1
+    return [
+        StoredCredit(n, credit.charge_ids, credit.amount, elsewhere | {c: owed[c] for c in credit.charge_ids})
+        for n, credit in enumerate(planned, first)
+    ]
+
+
+def _whole_sum(payment: Payment) -> Decimal:
+    return sum((line.exact for line in payment.lines), Decimal(0))
+
+
+def _sum(credits_: Sequence[StoredCredit]) -> Decimal:
+    return sum((credit.amount for credit in credits_), Decimal(0))

@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The port to the store: what one transaction can do, and how a use case gets one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+from tillbridge.domain.history import Event
+from tillbridge.domain.payment import Payment
+from tillbridge.service.register_port import Payer
+
+T = TypeVar("T")
+Facts = Mapping[str, object]
+
+
+class TaskKind(StrEnum):
+    """Name the work that follows a change; one task of a kind for each payment."""
+
+    SEND = "send"
+    LIMIT = "limit"
+    ASK = "ask"
+    WATCH = "watch"
+    BOOK = "book"
+    LOOK_UP = "look_up"
+    SEAL = "seal"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Hold a claimed piece of work; `lease_until` is when another process may take it."""
+
+    id: int
+    payment_id: str
+    kind: TaskKind
+    attempt: int
+    lease_owner: str
+    lease_until: float
+
+
+class CaseKind(StrEnum):
+    """Name why a payment needs a person."""
+
+    UNKNOWN_OUTCOME = "unknown_outcome"
+    ODD_STATUS = "odd_status"
+    CONTRADICTION = "contradiction"
+    PAID_FOR_UNKNOWN_ID = "paid_for_unknown_id"
+    SUM_DIFFERS = "sum_differs"
+    COLLECTED_TWICE = "collected_twice"
+    SURPLUS = "surplus"
+    NOT_BOOKED = "not_booked"
+    NOT_APPLIED = "not_applied"
+    WRONG_CREDIT = "wrong_credit"
+    BOOKED_TWICE = "booked_twice"
+    CREDIT_VOIDED = "credit_voided"
+    PATRON_GONE = "patron_gone"
+    REFUSED_BY_LIBRARY = "refused_by_library"
+    VOID_BY_HAND = "void_by_hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Hold an open or closed case; `other_payment_id` names the payment that collected the same charge."""
+
+    id: int
+    kind: CaseKind
+    payment_id: str | None
+    opened_at: float
+    facts: Facts
+    other_payment_id: str | None = None
+    closed_at: float | None = None
+    closed_by: str | None = None
+    resolution: str | None = None
+
+
+class CreditState(StrEnum):
+    """Say how far one credit of a booking is."""
+
+    PLANNED = "planned"
+    SENT = "sent"
+    ABSENT = "absent"
+    BOOKED = "booked"
+    VOIDED = "voided"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCredit:
+    """Hold one credit of a booking. `n` is 0 where the booking has one credit for all, else counted from 1.
+
+    `owed_before` is what the charges owed right before it was sent; `sent_at` is when its last byte may have left;
+    `ended` tells that the library system itself has answered an error to it.
+    """
+
+    n: int
+    charge_ids: tuple[str, ...]
+    amount: Decimal
+    owed_before: Mapping[str, Decimal]
+    state: CreditState = CreditState.PLANNED
+    sent_at: float | None = None
+    ended: bool = False
+    credit_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Keep what came or went over the wire, as raw bytes, with what was thought of it."""
+
+    at: float
+    direction: str
+    verdict: str
+    raw: bytes
+    payment_id: str | None = None
+
+
+class Stale(Exception):  # noqa: N818 - a lost race is no fault
+    """Say that another one changed the payment first: read it again and decide again."""
+
+
+class Transaction(Protocol):
+    """Do everything that one change needs in one database transaction; plain and synchronous."""
+
+    def payment(self, payment_id: str) -> Payment | None:
+        """Read a payment."""
+        ...
+
+    def add_payment(self, payment: Payment, payer: Payer | None) -> None:
+        """Store a new payment, with the payer's name only where the receipt needs it."""
+        ...
+
+    def save(self, payment: Payment) -> Payment:
+        """Store a changed payment by compare-and-set on its version; raise Stale where it has moved on."""
+        ...
+
+    def payer(self, payment_id: str) -> Payer | None:
+        """Read the payer for the receipt."""
+        ...
+
+    def forget_payer(self, payment_id: str) -> None:
+        """Erase the payer's name and card number."""
+        ...
+
+    def recent_payments(self, limit: int) -> tuple[Payment, ...]:
+        """List the newest payments."""
+        ...
+
+    def payments_in_doubt(self) -> tuple[Payment, ...]:
+        """List the payments that are not at rest."""
+        ...
+
+    def claim(self, payment: Payment) -> str | None:
+        """Claim all charges of a payment, or none: return the payment that holds one of them already."""
+        ...
+
+    def claim_free(self, payment: Payment) -> None:
+        """Claim those of a payment's charges that nobody else holds."""
+        ...
+
+    def unsettled_collector(self, payment: Payment) -> str | None:
+        """Return another payment that has collected money for one of the charges and is not settled yet."""
+        ...
+
+    def receipt_holder(self, payment: Payment, receipt_number: str) -> str | None:
+        """Return another paid payment of the same register server that has this receipt number."""
+        ...
+
+    def release_claims(self, payment_id: str) -> None:
+        """Let go of a payment's charges."""
+        ...
+
+    def append_event(self, payment_id: str, at: float, actor: str, kind: str, facts: Facts) -> Event:
+        """Add the next event to a payment's chain."""
+        ...
+
+    def history(self, payment_id: str) -> tuple[tuple[Event, str], ...]:
+        """Read a payment's events in order, each with its stored hash."""
+        ...
+
+    def seal_missing(self, until_day: date) -> int:
+        """Seal every day (UTC) that is not sealed yet, up to and with this one; return how many."""
+        ...
+
+    def keep_message(self, message: Message) -> None:
+        """Store raw bytes of the wire."""
+        ...
+
+    def messages(self, payment_id: str) -> tuple[Message, ...]:
+        """Read what was stored of the wire for a payment, in order."""
+        ...
+
+    def add_task(self, payment_id: str, kind: TaskKind, due_at: float) -> None:
+        """Add work, or move the unclaimed task of this kind to the earlier time."""
+        ...
+
+    def drop_tasks(self, payment_id: str, *kinds: TaskKind) -> None:
+        """Drop a payment's tasks of these kinds, claimed or not."""
+        ...
+
+    def claim_tasks(
+        self, owner: str, kinds: Sequence[TaskKind], now: float, lease_until: float, limit: int
+    ) -> tuple[Task, ...]:
+        """Take the tasks that are due and not leased, oldest first."""
+        ...
+
+    def renew_leases(self, owner: str, task_ids: Sequence[int], lease_until: float) -> frozenset[int]:
+        """Lengthen the leases that `owner` still has, and return them."""
+        ...
+
+    def finish_task(self, task: Task) -> None:
+        """Remove a task, if the lease is still this one's."""
+        ...
+
+    def postpone_task(self, task: Task, due_at: float, attempt: int) -> None:
+        """Give a task back to be done again later, if the lease is still this one's."""
+        ...
+
+    def expire_leases(self) -> None:
+        """End every lease at once (only by a process that knows itself to be alone)."""
+        ...
+
+    def next_due(self, kinds: Sequence[TaskKind]) -> float | None:
+        """Return when the next unleased task, or the next lease, is due."""
+        ...
+
+    def lock_patron(self, payment: Payment) -> bool:
+        """Make this the only payment that books for its patron; True where it is, also already before."""
+        ...
+
+    def unlock_patron(self, payment: Payment, now: float) -> None:
+        """Let the next payment of this patron book, and make its task due now."""
+        ...
+
+    def credits(self, payment_id: str) -> tuple[StoredCredit, ...]:
+        """Read a booking's credits in order."""
+        ...
+
+    def put_credit(self, payment_id: str, credit: StoredCredit) -> None:
+        """Store a credit, new or changed."""
+        ...
+
+    def drop_planned_credits(self, payment_id: str) -> None:
+        """Forget the credits of an old plan that were never sent."""
+        ...
+
+    def other_collectors(self, payment: Payment) -> tuple[str, ...]:
+        """List the other payments that have collected money for one of this payment's charges."""
+        ...
+
+    def open_case(
+        self, kind: CaseKind, payment_id: str | None, at: float, facts: Facts, other_payment_id: str | None = None
+    ) -> None:
+        """Open a case, unless this payment has an open one of this kind."""
+        ...
+
+    def case(self, case_id: int) -> Case | None:
+        """Read a case."""
+        ...
+
+    def open_cases(self, payment_id: str | None = None) -> tuple[Case, ...]:
+        """List the open cases, oldest first, of all payments or of one."""
+        ...
+
+    def cases_naming(self, payment_id: str) -> tuple[Case, ...]:
+        """List the open cases of other payments that name this one."""
+        ...
+
+    def close_case(self, case_id: int, at: float, by: str, resolution: str) -> None:
+        """Close a case."""
+        ...
+
+
+class Store(Protocol):
+    """Run transactions; `work` may be run again where the database asks for it."""
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` and commit durably before returning; roll back where it raises."""
+        ...
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` that changes nothing."""
+        ...

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Weigh what the library system has against what was asked: found is not booked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tillbridge.domain.payment import Payment
+from tillbridge.service.library_port import Credit
+from tillbridge.service.store_port import CaseKind, StoredCredit
+
+_NOTHING = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """State that the credit is there once, whole, and on the intended charges."""
+
+    credit_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """State that the library system has no such credit right now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """State that a person must look: which case it is, with the facts."""
+
+    kind: CaseKind
+    facts: Mapping[str, object]
+
+
+Weighed = Whole | Missing | Wrong
+
+
+def reference_of(payment: Payment, n: int) -> str:
+    """Return the reference of a payment's credit: the payment's own, with ``:n`` for the nth of several."""
+    return payment.reference if n == 0 else f"{payment.reference}:{n}"
+
+
+def weigh(reference: str, asked: StoredCredit, found: Sequence[Credit], owed_now: Mapping[str, Decimal]) -> Weighed:
+    """Weigh one credit that was asked for against all that were found for the payment."""
+    same = [credit for credit in found if credit.reference == reference]
+    valid = [credit for credit in same if not credit.void]
+    if not same:
+        return Missing()
+    if not valid:
+        return Wrong(CaseKind.CREDIT_VOIDED, {"credits": [credit.credit_id for credit in same], "n": asked.n})
+    if len(valid) > 1:
+        return Wrong(CaseKind.BOOKED_TWICE, {"credits": [credit.credit_id for credit in valid]})
+    return _weigh_one(asked, valid[0], owed_now)
+
+
+def weigh_answer(
+    reference: str, asked: StoredCredit, credit: Credit, owed_now: Mapping[str, Decimal] | None
+) -> Weighed:
+    """Weigh the credit with which the library system answered.
+
+    The charges were read right before. Where the patron owes nothing else, what is wholly applied is on them;
+    elsewhere it may have spilled over, so they must be read again: `owed_now` None says that they could not be.
+    """
+    if credit.reference != reference or credit.void:
+        return Wrong(CaseKind.WRONG_CREDIT, {"credit": credit.credit_id, "amount": str(credit.amount)})
+    weighed = _weigh_whole(asked, credit)
+    if isinstance(weighed, Wrong) or not may_spill(asked):
+        return weighed
+    if owed_now is None:
+        return Wrong(CaseKind.WRONG_CREDIT, {"credit": credit.credit_id, "why": "the charges could not be read"})
+    return _weigh_one(asked, credit, owed_now)
+
+
+def may_spill(asked: StoredCredit) -> bool:
+    """Tell whether the patron owed something else, where a credit could have landed instead."""
+    return any(charge_id not in asked.charge_ids for charge_id in asked.owed_before)
+
+
+def _weigh_one(asked: StoredCredit, credit: Credit, owed_now: Mapping[str, Decimal]) -> Weighed:
+    weighed = _weigh_whole(asked, credit)
+    if isinstance(weighed, Whole) and not _on_its_charges(asked, owed_now):
+        return Wrong(CaseKind.WRONG_CREDIT, {"credit": credit.credit_id, "elsewhere": True})
+    return weighed
+
+
+def _weigh_whole(asked: StoredCredit, credit: Credit) -> Whole | Wrong:
+    if credit.amount != asked.amount:
+        return Wrong(CaseKind.WRONG_CREDIT, {"credit": credit.credit_id, "amount": str(credit.amount)})
+    if credit.unapplied != 0:
+        return Wrong(CaseKind.NOT_APPLIED, {"credit": credit.credit_id, "unapplied": str(credit.unapplied)})
+    return Whole(credit.credit_id)
+
+
+def _on_its_charges(asked: StoredCredit, owed_now: Mapping[str, Decimal]) -> bool:
+    left = asked.amount
+    for charge_id in asked.charge_ids:
+        before = asked.owed_before.get(charge_id, _NOTHING)
+        share = min(left, before)
+        left -= share
+        if owed_now.get(charge_id, _NOTHING) > before - share:
+            return False
+    others = (charge_id for charge_id in asked.owed_before if charge_id not in asked.charge_ids)
+    return all(owed_now.get(charge_id, _NOTHING) >= asked.owed_before[charge_id] for charge_id in others)

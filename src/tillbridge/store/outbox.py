@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Statements about the outbox: tasks with leases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+
+from tillbridge.service.store_port import Task, TaskKind
+from tillbridge.store import tables as t
+
+
+def add(connection: Connection, payment_id: str, kind: TaskKind, due_at: float) -> None:
+    """Add work, or move the unclaimed task of this kind to the earlier time."""
+    same = and_(t.task.c.payment_id == payment_id, t.task.c.kind == kind)
+    row = connection.execute(select(t.task.c.id, t.task.c.due_at).where(same)).first()
+    if row is None:
+        fresh = {"payment_id": payment_id, "kind": kind, "due_at": due_at, "attempt": 0, "lease_until": 0.0}
+        connection.execute(insert(t.task).values(fresh))
+    elif due_at < row.due_at:
+        connection.execute(update(t.task).where(t.task.c.id == row.id).values(due_at=due_at))
+
+
+def drop(connection: Connection, payment_id: str, kinds: Sequence[TaskKind]) -> None:
+    """Drop a payment's tasks of these kinds."""
+    connection.execute(delete(t.task).where(t.task.c.payment_id == payment_id, t.task.c.kind.in_(kinds)))
+
+
+def claim(
+    connection: Connection, owner: str, kinds: Sequence[TaskKind], now: float, lease_until: float, limit: int
+) -> tuple[Task, ...]:
+    """Take the tasks that are due and that no living lease holds, oldest first."""
+    free = or_(t.task.c.lease_owner.is_(None), t.task.c.lease_until <= now)
+    due = (
+        select(t.task.c.id, t.task.c.payment_id, t.task.c.kind, t.task.c.attempt)
+        .where(t.task.c.kind.in_(kinds), t.task.c.due_at <= now, free)
+        .order_by(t.task.c.due_at, t.task.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = connection.execute(due).all()
+    if not rows:
+        return ()
+    mine = t.task.c.id.in_([row.id for row in rows])
+    connection.execute(update(t.task).where(mine).values(lease_owner=owner, lease_until=lease_until))
+    return tuple(Task(row.id, row.payment_id, TaskKind(row.kind), row.attempt, owner, lease_until) for row in rows)
+
+
+def renew(connection: Connection, owner: str, task_ids: Sequence[int], lease_until: float) -> frozenset[int]:
+    """Lengthen the leases that `owner` still has, and return them."""
+    kept: set[int] = set()
+    for start in range(0, len(task_ids), 500):
+        mine = and_(t.task.c.id.in_(task_ids[start : start + 500]), t.task.c.lease_owner == owner)
+        kept.update(connection.execute(select(t.task.c.id).where(mine)).scalars())
+        connection.execute(update(t.task).where(mine).values(lease_until=lease_until))
+    return frozenset(kept)
+
+
+def finish(connection: Connection, task: Task) -> None:
+    """Remove a task, if the lease is still this one's."""
+    connection.execute(delete(t.task).where(_still_leased(task)))
+
+
+def postpone(connection: Connection, task: Task, due_at: float, attempt: int) -> None:
+    """Give a task back to be done again later, if the lease is still this one's."""
+    again = {"due_at": due_at, "attempt": attempt, "lease_owner": None, "lease_until": 0.0}
+    connection.execute(update(t.task).where(_still_leased(task)).values(again))
+
+
+def expire_all(connection: Connection) -> None:
+    """End every lease at once."""
+    connection.execute(update(t.task).where(t.task.c.lease_owner.is_not(None)).values(lease_until=0.0))
+
+
+def next_due(connection: Connection, kinds: Sequence[TaskKind]) -> float | None:
+    """Return when the next task is due that nobody holds, or when the next lease ends."""
+    wanted = t.task.c.kind.in_(kinds)
+    free = select(func.min(t.task.c.due_at)).where(wanted, t.task.c.lease_owner.is_(None))
+    leased = select(func.min(t.task.c.lease_until)).where(wanted, t.task.c.lease_owner.is_not(None))
+    times = [time for time in (connection.execute(free).scalar(), connection.execute(leased).scalar()) if time]
+    return min(times, default=None)
+
+
+def _still_leased(task: Task) -> ColumnElement[bool]:
+    same = and_(t.task.c.id == task.id, t.task.c.payment_id == task.payment_id, t.task.c.kind == task.kind)
+    return and_(same, t.task.c.lease_owner == task.lease_owner, t.task.c.attempt == task.attempt)

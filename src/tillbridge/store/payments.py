@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Statements about payments, their lines, payers, claims and patron locks."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from tillbridge.domain.lifecycle import UNDECIDED, Booking, Collection, Decider, Standing
+from tillbridge.domain.payment import Line, Payment
+from tillbridge.service.register_port import Payer
+from tillbridge.service.store_port import Stale, TaskKind
+from tillbridge.store import tables as t
+
+_AT_REST = (Booking.NONE, Booking.BOOKED, Booking.REVERSED)
+
+
+def read(connection: Connection, payment_id: str) -> Payment | None:
+    """Read a payment with its lines."""
+    found = _read_where(connection, t.payment.c.id == payment_id)
+    return found[0] if found else None
+
+
+def recent(connection: Connection, limit: int) -> tuple[Payment, ...]:
+    """List the newest payments."""
+    newest = select(t.payment.c.id).order_by(t.payment.c.created_at.desc(), t.payment.c.id).limit(limit)
+    return _read_where(connection, t.payment.c.id.in_(newest))
+
+
+def in_doubt(connection: Connection) -> tuple[Payment, ...]:
+    """List the payments that are not at rest."""
+    moving = or_(t.payment.c.collection.in_(UNDECIDED), t.payment.c.booking.not_in(_AT_REST))
+    return _read_where(connection, moving)
+
+
+def add(connection: Connection, payment: Payment, payer: Payer | None) -> None:
+    """Store a new payment."""
+    connection.execute(insert(t.payment).values(_row(payment)))
+    connection.execute(insert(t.line), [_line_row(payment.id, n, line) for n, line in enumerate(payment.lines, 1)])
+    if payer is not None:
+        names = {"surname": payer.surname, "firstname": payer.firstname, "card_number": payer.card_number}
+        connection.execute(insert(t.payer).values(payment_id=payment.id, **names))
+
+
+def save(connection: Connection, payment: Payment) -> int:
+    """Store a changed payment where its version is still the one that was read; return the new version."""
+    row = _row(payment) | {"version": payment.version + 1}
+    same = and_(t.payment.c.id == payment.id, t.payment.c.version == payment.version)
+    if connection.execute(update(t.payment).where(same).values(row)).rowcount != 1:
+        raise Stale(payment.id)
+    return payment.version + 1
+
+
+def read_payer(connection: Connection, payment_id: str) -> Payer | None:
+    """Read the payer for the receipt."""
+    row = connection.execute(select(t.payer).where(t.payer.c.payment_id == payment_id)).first()
+    return Payer(row.surname, row.firstname, row.card_number) if row else None
+
+
+def forget_payer(connection: Connection, payment_id: str) -> None:
+    """Erase the payer."""
+    connection.execute(delete(t.payer).where(t.payer.c.payment_id == payment_id))
+
+
+def claim(connection: Connection, payment: Payment) -> str | None:
+    """Claim all charges or none; return the payment that stands in the way."""
+    holders = _holders(connection, payment)
+    others = [holder for holder in holders.values() if holder != payment.id]
+    if others:
+        return others[0]
+    _claim_all_but(connection, payment, holders)
+    return None
+
+
+def claim_free(connection: Connection, payment: Payment) -> None:
+    """Claim the charges that nobody else holds."""
+    _claim_all_but(connection, payment, _holders(connection, payment))
+
+
+def _holders(connection: Connection, payment: Payment) -> dict[str, str]:
+    ids = [line.charge_id for line in payment.lines]
+    held = select(t.claim.c.payment_id, t.claim.c.charge_id).where(
+        t.claim.c.library == payment.library, t.claim.c.charge_id.in_(ids)
+    )
+    return {row.charge_id: row.payment_id for row in connection.execute(held)}
+
+
+def _claim_all_but(connection: Connection, payment: Payment, held: Container[str]) -> None:
+    rows = [
+        {"library": payment.library, "charge_id": line.charge_id, "payment_id": payment.id}
+        for line in payment.lines
+        if line.charge_id not in held
+    ]
+    if not rows:
+        return
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(t.claim), rows)
+    except IntegrityError as race:
+        raise Stale(payment.id) from race
+
+
+def release_claims(connection: Connection, payment_id: str) -> None:
+    """Let go of a payment's charges."""
+    connection.execute(delete(t.claim).where(t.claim.c.payment_id == payment_id))
+
+
+def other_collectors(connection: Connection, payment: Payment) -> tuple[str, ...]:
+    """List the other payments that have collected money for one of this payment's charges."""
+    return tuple(connection.execute(_collectors(payment)).scalars())
+
+
+def unsettled_collector(connection: Connection, payment: Payment) -> str | None:
+    """Return another payment that has collected for one of the charges and is not settled yet."""
+    unsettled = _collectors(payment).where(t.payment.c.booking.not_in(_AT_REST))
+    found: str | None = connection.execute(unsettled.limit(1)).scalar()
+    return found
+
+
+def receipt_holder(connection: Connection, payment: Payment, receipt_number: str) -> str | None:
+    """Return another paid payment of the same register server that has this receipt number."""
+    same = select(t.payment.c.id).where(
+        t.payment.c.receipt_number == receipt_number,
+        t.payment.c.register_server == payment.register_server,
+        t.payment.c.id != payment.id,
+        t.payment.c.collection == Collection.PAID,
+    )
+    found: str | None = connection.execute(same.limit(1)).scalar()
+    return found
+
+
+def _collectors(payment: Payment) -> Select[str]:
+    return (
+        select(t.payment.c.id)
+        .join(t.line, t.line.c.payment_id == t.payment.c.id)
+        .where(
+            t.line.c.charge_id.in_([line.charge_id for line in payment.lines]),
+            t.payment.c.library == payment.library,
+            t.payment.c.id != payment.id,
+            t.payment.c.collection == Collection.PAID,
+        )
+        .distinct()
+        .order_by(t.payment.c.id)
+    )
+
+
+def lock_patron(connection: Connection, payment: Payment) -> bool:
+    """Make this the only payment that books for its patron."""
+    mine = and_(t.patron_lock.c.library == payment.library, t.patron_lock.c.patron_id == payment.patron_id)
+    holder = connection.execute(select(t.patron_lock.c.payment_id).where(mine)).scalar()
+    if holder is not None:
+        return bool(holder == payment.id)
+    key = {"library": payment.library, "patron_id": payment.patron_id, "payment_id": payment.id}
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(t.patron_lock).values(key))
+    except IntegrityError:
+        return False
+    return True
+
+
+def unlock_patron(connection: Connection, payment: Payment, now: float) -> None:
+    """Release the patron and wake the payments that wait for them."""
+    freed = delete(t.patron_lock).where(t.patron_lock.c.payment_id == payment.id)
+    if connection.execute(freed).rowcount == 0:
+        return
+    same_patron = select(t.payment.c.id).where(
+        t.payment.c.library == payment.library,
+        t.payment.c.patron_id == payment.patron_id,
+        t.payment.c.booking == Booking.DUE,
+        t.payment.c.id != payment.id,
+    )
+    waiting = and_(t.task.c.payment_id.in_(same_patron), t.task.c.kind == TaskKind.BOOK, t.task.c.lease_owner.is_(None))
+    connection.execute(update(t.task).where(waiting, t.task.c.due_at > now, t.task.c.attempt == 0).values(due_at=now))
+
+
+def _read_where(connection: Connection, condition: Any) -> tuple[Payment, ...]:
+    newest_first = (t.payment.c.created_at.desc(), t.payment.c.id)
+    rows = connection.execute(select(t.payment).where(condition).order_by(*newest_first)).all()
+    lines: dict[str, list[Line]] = {row.id: [] for row in rows}
+    ids = select(t.payment.c.id).where(condition)
+    order = select(t.line).where(t.line.c.payment_id.in_(ids)).order_by(t.line.c.payment_id, t.line.c.n)
+    for row in connection.execute(order):
+        lines[row.payment_id].append(_line(row))
+    return tuple(_payment(row, tuple(lines[row.id])) for row in rows)
+
+
+def _row(payment: Payment) -> dict[str, Any]:
+    return {
+        "id": payment.id,
+        "version": payment.version,
+        "library": payment.library,
+        "patron_id": payment.patron_id,
+        "branch": payment.branch,
+        "register_server": payment.register_server,
+        "register": payment.register,
+        "clerk": payment.clerk,
+        "note": payment.note,
+        "currency": payment.currency,
+        "total_minor": payment.total.minor,
+        "created_at": payment.created_at,
+        "remarks": " ".join(payment.remarks),
+        "collection": payment.standing.state,
+        "decided_by": payment.standing.by,
+        "booking": payment.booking,
+        "receipt_number": payment.receipt_number,
+        "collected_minor": payment.collected_minor,
+        "cancel_wished": payment.cancel_wished,
+    }
+
+
+def _payment(row: Any, lines: tuple[Line, ...]) -> Payment:
+    return Payment(
+        id=row.id,
+        library=row.library,
+        patron_id=row.patron_id,
+        branch=row.branch,
+        register_server=row.register_server,
+        register=row.register,
+        clerk=row.clerk,
+        note=row.note,
+        currency=row.currency,
+        lines=lines,
+        created_at=row.created_at,
+        remarks=tuple(row.remarks.split()),
+        version=row.version,
+        standing=Standing(Collection(row.collection), Decider(row.decided_by) if row.decided_by else None),
+        booking=Booking(row.booking),
+        receipt_number=row.receipt_number,
+        collected_minor=row.collected_minor,
+        cancel_wished=row.cancel_wished,
+    )
+
+
+def _line_row(payment_id: str, n: int, line: Line) -> dict[str, Any]:
+    return {
+        "payment_id": payment_id,
+        "n": n,
+        "charge_id": line.charge_id,
+        "debit_type": line.debit_type,
+        "description": line.description,
+        "product_code": line.product_code,
+        "amount_minor": line.amount_minor,
+        "owed": str(line.owed),
+    }
+
+
+def _line(row: Any) -> Line:
+    return Line(
+        charge_id=row.charge_id,
+        debit_type=row.debit_type,
+        description=row.description,
+        product_code=row.product_code,
+        amount_minor=row.amount_minor,
+        owed=Decimal(row.owed),
+    )

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Statements about what a payment leaves behind: events, seals, messages, credits and cases."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from tillbridge.domain.history import GENESIS, Event, following, seal
+from tillbridge.service.store_port import Case, CaseKind, CreditState, Facts, Message, StoredCredit
+from tillbridge.store import tables as t
+
+STRAY_MESSAGES_KEPT = 10_000
+"""How many messages that belong to no payment are kept: a flood of forged reports must not fill the disk."""
+
+STRAYS_DROPPED = 100
+"""How many more there may be before the oldest are dropped."""
+
+STRAY_BYTES_KEPT = 4096
+"""How much of each of them is kept: more than any report of a till has."""
+
+MESSAGES_KEPT = 100
+"""How many messages of a payment are kept from each end: what came first tells most, what came last is news."""
+
+DAYS_AT_ONCE = 4000
+"""How many days are sealed in one transaction; what is left is sealed the next time."""
+
+
+_DAY = timedelta(days=1)
+
+
+def append_event(connection: Connection, payment_id: str, at: float, actor: str, kind: str, facts: Facts) -> Event:
+    """Add the next event to a payment's chain."""
+    newest = select(t.event).where(t.event.c.payment_id == payment_id).order_by(t.event.c.seq.desc()).limit(1)
+    row = connection.execute(newest).first()
+    event = following(event_of(row) if row else None, payment_id, at, actor, kind, dict(facts))
+    connection.execute(
+        insert(t.event).values(
+            payment_id=event.payment_id,
+            seq=event.seq,
+            at=event.at,
+            actor=event.actor,
+            kind=event.kind,
+            facts=_json(event.facts),
+            previous=event.previous,
+            hash=event.hash,
+        )
+    )
+    return event
+
+
+def history(connection: Connection, payment_id: str) -> tuple[tuple[Event, str], ...]:
+    """Read a payment's events with their stored hashes."""
+    rows = connection.execute(select(t.event).where(t.event.c.payment_id == payment_id).order_by(t.event.c.seq))
+    return tuple((event_of(row), row.hash) for row in rows)
+
+
+def seal_missing(connection: Connection, until_day: date) -> int:
+    """Seal every day (UTC) since the newest seal up to and with `until_day`; return how many.
+
+    Without a seal it begins with the first event's day. A day on which nothing happened is sealed too, so that a
+    missing seal always tells of one that was removed. A day before the newest seal is not gone back to.
+    """
+    newest = connection.execute(select(t.seal).order_by(t.seal.c.day.desc()).limit(1)).first()
+    first = date.fromisoformat(newest.day) + _DAY if newest else _first_day(connection)
+    if first is None or first > until_day:
+        return 0
+    previous, count = newest.hash if newest else GENESIS, min((until_day - first).days + 1, DAYS_AT_ONCE)
+    for day in (first + n * _DAY for n in range(count)):
+        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        previous = day_seal(connection, previous, day.isoformat(), start.timestamp(), (start + _DAY).timestamp())
+        connection.execute(insert(t.seal).values(day=day.isoformat(), hash=previous))
+    return count
+
+
+def _first_day(connection: Connection) -> date | None:
+    first: float | None = connection.execute(select(func.min(t.event.c.at))).scalar()
+    return None if first is None else datetime.fromtimestamp(first, UTC).date()
+
+
+def day_seal(connection: Connection, previous: str, day: str, start: float, end: float) -> str:
+    """Reckon a day's seal over every chain that grew in it, on top of the seal before."""
+    last = (
+        select(t.event.c.payment_id, func.max(t.event.c.seq).label("seq"))
+        .where(t.event.c.at >= start, t.event.c.at < end)
+        .group_by(t.event.c.payment_id)
+        .subquery()
+    )
+    joined = t.event.join(last, (t.event.c.payment_id == last.c.payment_id) & (t.event.c.seq == last.c.seq))
+    heads = connection.execute(select(t.event.c.payment_id, t.event.c.seq, t.event.c.hash).select_from(joined))
+    return seal(previous, day, [(row.payment_id, row.seq, row.hash) for row in heads])
+
+
+def keep_message(connection: Connection, message: Message) -> None:
+    """Store raw bytes of the wire, the first and the last of a payment where there are too many.
+
+    Of those that belong to no payment, only the newest are kept, and of each only the beginning.
+    """
+    if message.payment_id is None:
+        _drop_oldest_strays(connection, _insert_message(connection, message, message.raw[:STRAY_BYTES_KEPT]))
+    else:
+        _insert_message(connection, message, message.raw)
+        _drop_middle(connection, message.payment_id)
+
+
+def _insert_message(connection: Connection, message: Message, raw: bytes) -> int:
+    row = {"payment_id": message.payment_id, "at": message.at, "direction": message.direction}
+    added = insert(t.message).values(row | {"verdict": message.verdict, "raw": raw}).returning(t.message.c.id)
+    return int(connection.execute(added).scalar_one())
+
+
+def _drop_oldest_strays(connection: Connection, newest: int) -> None:
+    """Drop what is too many, some at a time: there cannot be more strays than there are numbers between them."""
+    stray = t.message.c.payment_id.is_(None)
+    oldest = connection.execute(select(func.min(t.message.c.id)).where(stray)).scalar_one()
+    if newest - oldest < STRAY_MESSAGES_KEPT + STRAYS_DROPPED:
+        return
+    newest_first = select(t.message.c.id).where(stray).order_by(t.message.c.id.desc())
+    newest_dropped = connection.execute(newest_first.offset(STRAY_MESSAGES_KEPT).limit(1)).scalar()
+    if newest_dropped is not None:
+        connection.execute(delete(t.message).where(stray, t.message.c.id <= newest_dropped))
+
+
+def _drop_middle(connection: Connection, payment_id: str) -> None:
+    own = t.message.c.payment_id == payment_id
+    ids = select(t.message.c.id).where(own).offset(MESSAGES_KEPT - 1).limit(1)
+    last_of_the_first = ids.order_by(t.message.c.id).scalar_subquery()
+    first_of_the_last = ids.order_by(t.message.c.id.desc()).scalar_subquery()
+    between = (t.message.c.id > last_of_the_first) & (t.message.c.id < first_of_the_last)
+    connection.execute(delete(t.message).where(own, between))
+
+
+def messages(connection: Connection, payment_id: str) -> tuple[Message, ...]:
+    """Read a payment's messages in order."""
+    rows = connection.execute(select(t.message).where(t.message.c.payment_id == payment_id).order_by(t.message.c.id))
+    return tuple(Message(row.at, row.direction, row.verdict, row.raw, row.payment_id) for row in rows)
+
+
+def read_credits(connection: Connection, payment_id: str) -> tuple[StoredCredit, ...]:
+    """Read a booking's credits in order."""
+    rows = connection.execute(select(t.credit).where(t.credit.c.payment_id == payment_id).order_by(t.credit.c.n))
+    return tuple(_credit(row) for row in rows)
+
+
+def put_credit(connection: Connection, payment_id: str, credit: StoredCredit) -> None:
+    """Store a credit, new or changed."""
+    key = (t.credit.c.payment_id == payment_id) & (t.credit.c.n == credit.n)
+    row = {
+        "charge_ids": json.dumps(credit.charge_ids),
+        "amount": str(credit.amount),
+        "owed_before": json.dumps({key: str(value) for key, value in credit.owed_before.items()}),
+        "state": credit.state,
+        "sent_at": credit.sent_at,
+        "ended": credit.ended,
+        "credit_id": credit.credit_id,
+    }
+    if connection.execute(update(t.credit).where(key).values(row)).rowcount == 0:
+        connection.execute(insert(t.credit).values(payment_id=payment_id, n=credit.n, **row))
+
+
+def drop_planned_credits(connection: Connection, payment_id: str) -> None:
+    """Forget the credits of an old plan that were never sent."""
+    planned = (t.credit.c.payment_id == payment_id) & (t.credit.c.state == CreditState.PLANNED)
+    connection.execute(delete(t.credit).where(planned))
+
+
+def open_case(
+    connection: Connection,
+    kind: CaseKind,
+    payment_id: str | None,
+    at: float,
+    facts: Facts,
+    other_payment_id: str | None,
+) -> None:
+    """Open a case, unless the payment has an open one of this kind."""
+    if payment_id is not None and any(case.kind == kind for case in open_cases(connection, payment_id)):
+        return
+    connection.execute(
+        insert(t.open_case).values(
+            kind=kind, payment_id=payment_id, other_payment_id=other_payment_id, opened_at=at, facts=_json(facts)
+        )
+    )
+
+
+def read_case(connection: Connection, case_id: int) -> Case | None:
+    """Read a case."""
+    row = connection.execute(select(t.open_case).where(t.open_case.c.id == case_id)).first()
+    return _case(row) if row else None
+
+
+def open_cases(connection: Connection, payment_id: str | None) -> tuple[Case, ...]:
+    """List the open cases, oldest first."""
+    wanted = select(t.open_case).where(t.open_case.c.closed_at.is_(None)).order_by(t.open_case.c.id)
+    if payment_id is not None:
+        wanted = wanted.where(t.open_case.c.payment_id == payment_id)
+    return tuple(_case(row) for row in connection.execute(wanted))
+
+
+def cases_naming(connection: Connection, payment_id: str) -> tuple[Case, ...]:
+    """List the open cases of other payments that name this one."""
+    wanted = select(t.open_case).where(t.open_case.c.other_payment_id == payment_id, t.open_case.c.closed_at.is_(None))
+    return tuple(_case(row) for row in connection.execute(wanted.order_by(t.open_case.c.id)))
+
+
+def close_case(connection: Connection, case_id: int, at: float, by: str, resolution: str) -> None:
+    """Close a case."""
+    open_one = (t.open_case.c.id == case_id) & t.open_case.c.closed_at.is_(None)
+    connection.execute(update(t.open_case).where(open_one).values(closed_at=at, closed_by=by, resolution=resolution))
+
+
+def _json(facts: Facts) -> str:
+    return json.dumps(dict(facts), sort_keys=True, ensure_ascii=False)
+
+
+def event_of(row: Any) -> Event:
+    """Read an event from its row."""
+    return Event(row.payment_id, row.seq, row.at, row.actor, row.kind, json.loads(row.facts), row.previous)
+
+
+def _credit(row: Any) -> StoredCredit:
+    return StoredCredit(
+        n=row.n,
+        charge_ids=tuple(json.loads(row.charge_ids)),
+        amount=Decimal(row.amount),
+        owed_before={key: Decimal(value) for key, value in json.loads(row.owed_before).items()},
+        state=CreditState(row.state),
+        sent_at=row.sent_at,
+        ended=row.ended,
+        credit_id=row.credit_id,
+    )
+
+
+def _case(row: Any) -> Case:
+    return Case(
+        id=row.id,
+        kind=CaseKind(row.kind),
+        payment_id=row.payment_id,
+        opened_at=row.opened_at,
+        facts=json.loads(row.facts),
+        other_payment_id=row.other_payment_id,
+        closed_at=row.closed_at,
+        closed_by=row.closed_by,
+        resolution=row.resolution,
+    )

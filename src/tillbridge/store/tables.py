@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tables. Amounts are integer cents or exact decimal text; times are seconds since 1970 in UTC."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+payment = Table(
+    "payment",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("library", String(40), nullable=False),
+    Column("patron_id", String(80), nullable=False),
+    Column("branch", String(40), nullable=False),
+    Column("register_server", String(40), nullable=False),
+    Column("register", String(40), nullable=False),
+    Column("clerk", String(200), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("total_minor", Integer, nullable=False),
+    Column("created_at", Float(53), nullable=False),
+    Column("remarks", Text, nullable=False),
+    Column("collection", String(16), nullable=False),
+    Column("decided_by", String(16)),
+    Column("booking", String(16), nullable=False),
+    Column("receipt_number", String(200)),
+    Column("collected_minor", Integer),
+    Column("cancel_wished", Boolean, nullable=False),
+    Index("ix_payment_created_at", "created_at"),
+    Index("ix_payment_receipt_number", "receipt_number"),
+    Index("ix_payment_collection_booking", "collection", "booking"),
+)
+
+line = Table(
+    "line",
+    metadata,
+    Column("payment_id", ForeignKey("payment.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("charge_id", String(80), nullable=False),
+    Column("debit_type", String(80), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("product_code", String(99), nullable=False),
+    Column("amount_minor", Integer, nullable=False),
+    Column("owed", String(40), nullable=False),
+    Index("ix_line_charge_id", "charge_id"),
+)
+
+payer = Table(
+    "payer",
+    metadata,
+    Column("payment_id", ForeignKey("payment.id"), primary_key=True),
+    Column("surname", Text, nullable=False),
+    Column("firstname", Text, nullable=False),
+    Column("card_number", Text, nullable=False),
+)
+
+claim = Table(
+    "claim",
+    metadata,
+    Column("library", String(40), primary_key=True),
+    Column("charge_id", String(80), primary_key=True),
+    Column("payment_id", ForeignKey("payment.id"), nullable=False, index=True),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("payment_id", ForeignKey("payment.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("at", Float(53), nullable=False, index=True),
+    Column("actor", String(200), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+seal = Table(
+    "seal",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("hash", String(64), nullable=False),
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("payment_id", ForeignKey("payment.id"), index=True),
+    Column("at", Float(53), nullable=False),
+    Column("direction", String(16), nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+)
+
+task = Table(
+    "task",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("payment_id", String(40), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("due_at", Float(53), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("lease_owner", String(80)),
+    Column("lease_until", Float(53), nullable=False),
+    UniqueConstraint("payment_id", "kind"),
+    Index("ix_task_kind_due_at", "kind", "due_at"),
+    # A task's number is never given again: who still works on a dropped task must not end the next one.
+    sqlite_autoincrement=True,
+)
+
+patron_lock = Table(
+    "patron_lock",
+    metadata,
+    Column("library", String(40), primary_key=True),
+    Column("patron_id", String(80), primary_key=True),
+    Column("payment_id", ForeignKey("payment.id"), nullable=False),
+)
+
+credit = Table(
+    "credit",
+    metadata,
+    Column("payment_id", ForeignKey("payment.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("charge_ids", Text, nullable=False),
+    Column("amount", String(40), nullable=False),
+    Column("owed_before", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("sent_at", Float(53)),
+    Column("ended", Boolean, nullable=False),
+    Column("credit_id", String(80)),
+)
+
+open_case = Table(
+    "open_case",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("payment_id", ForeignKey("payment.id"), index=True),
+    Column("other_payment_id", ForeignKey("payment.id"), index=True),
+    Column("opened_at", Float(53), nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("closed_at", Float(53)),
+    Column("closed_by", String(200)),
+    Column("resolution", Text),
+    Index(
+        "ix_open_case_open",
+        "opened_at",
+        sqlite_where=text("closed_at IS NULL"),
+        postgresql_where=text("closed_at IS NULL"),
+    ),
+    Index(
+        "uq_open_case_payment_kind",
+        "payment_id",
+        "kind",
+        unique=True,
+        sqlite_where=text("closed_at IS NULL"),
+        postgresql_where=text("closed_at IS NULL"),
+    ),
+)

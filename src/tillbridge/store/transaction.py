@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One database transaction as the service's port sees it: each method is one statement function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+
+from sqlalchemy import Connection
+
+from tillbridge.domain.history import Event
+from tillbridge.domain.payment import Payment
+from tillbridge.service.register_port import Payer
+from tillbridge.service.store_port import Case, CaseKind, Facts, Message, StoredCredit, Task, TaskKind
+from tillbridge.store import outbox, payments, records
+
+
+class SqlTransaction:
+    """Bind the statements to one connection with an open transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def payment(self, payment_id: str) -> Payment | None:
+        return payments.read(self._connection, payment_id)
+
+    def add_payment(self, payment: Payment, payer: Payer | None) -> None:
+        payments.add(self._connection, payment, payer)
+
+    def save(self, payment: Payment) -> Payment:
+        return replace(payment, version=payments.save(self._connection, payment))
+
+    def payer(self, payment_id: str) -> Payer | None:
+        return payments.read_payer(self._connection, payment_id)
+
+    def forget_payer(self, payment_id: str) -> None:
+        payments.forget_payer(self._connection, payment_id)
+
+    def recent_payments(self, limit: int) -> tuple[Payment, ...]:
+        return payments.recent(self._connection, limit)
+
+    def payments_in_doubt(self) -> tuple[Payment, ...]:
+        return payments.in_doubt(self._connection)
+
+    def claim(self, payment: Payment) -> str | None:
+        return payments.claim(self._connection, payment)
+
+    def claim_free(self, payment: Payment) -> None:
+        payments.claim_free(self._connection, payment)
+
+    def unsettled_collector(self, payment: Payment) -> str | None:
+        return payments.unsettled_collector(self._connection, payment)
+
+    def receipt_holder(self, payment: Payment, receipt_number: str) -> str | None:
+        return payments.receipt_holder(self._connection, payment, receipt_number)
+
+    def release_claims(self, payment_id: str) -> None:
+        payments.release_claims(self._connection, payment_id)
+
+    def lock_patron(self, payment: Payment) -> bool:
+        return payments.lock_patron(self._connection, payment)
+
+    def unlock_patron(self, payment: Payment, now: float) -> None:
+        payments.unlock_patron(self._connection, payment, now)
+
+    def append_event(self, payment_id: str, at: float, actor: str, kind: str, facts: Facts) -> Event:
+        return records.append_event(self._connection, payment_id, at, actor, kind, facts)
+
+    def history(self, payment_id: str) -> tuple[tuple[Event, str], ...]:
+        return records.history(self._connection, payment_id)
+
+    def seal_missing(self, until_day: date) -> int:
+        return records.seal_missing(self._connection, until_day)
+
+    def keep_message(self, message: Message) -> None:
+        records.keep_message(self._connection, message)
+
+    def messages(self, payment_id: str) -> tuple[Message, ...]:
+        return records.messages(self._connection, payment_id)
+
+    def add_task(self, payment_id: str, kind: TaskKind, due_at: float) -> None:
+        outbox.add(self._connection, payment_id, kind, due_at)
+
+    def drop_tasks(self, payment_id: str, *kinds: TaskKind) -> None:
+        outbox.drop(self._connection, payment_id, kinds)
+
+    def claim_tasks(
+        self, owner: str, kinds: Sequence[TaskKind], now: float, lease_until: float, limit: int
+    ) -> tuple[Task, ...]:
+        return outbox.claim(self._connection, owner, kinds, now, lease_until, limit)
+
+    def renew_leases(self, owner: str, task_ids: Sequence[int], lease_until: float) -> frozenset[int]:
+        return outbox.renew(self._connection, owner, task_ids, lease_until)
+
+    def finish_task(self, task: Task) -> None:
+        outbox.finish(self._connection, task)
+
+    def postpone_task(self, task: Task, due_at: float, attempt: int) -> None:
+        outbox.postpone(self._connection, task, due_at, attempt)
+
+    def expire_leases(self) -> None:
+        outbox.expire_all(self._connection)
+
+    def next_due(self, kinds: Sequence[TaskKind]) -> float | None:
+        return outbox.next_due(self._connection, kinds)
+
+    def credits(self, payment_id: str) -> tuple[StoredCredit, ...]:
+        return records.read_credits(self._connection, payment_id)
+
+    def put_credit(self, payment_id: str, credit: StoredCredit) -> None:
+        records.put_credit(self._connection, payment_id, credit)
+
+    def drop_planned_credits(self, payment_id: str) -> None:
+        records.drop_planned_credits(self._connection, payment_id)
+
+    def other_collectors(self, payment: Payment) -> tuple[str, ...]:
+        return payments.other_collectors(self._connection, payment)
+
+    def open_case(
+        self, kind: CaseKind, payment_id: str | None, at: float, facts: Facts, other_payment_id: str | None = None
+    ) -> None:
+        records.open_case(self._connection, kind, payment_id, at, facts, other_payment_id)
+
+    def case(self, case_id: int) -> Case | None:
+        return records.read_case(self._connection, case_id)
+
+    def open_cases(self, payment_id: str | None = None) -> tuple[Case, ...]:
+        return records.open_cases(self._connection, payment_id)
+
+    def cases_naming(self, payment_id: str) -> tuple[Case, ...]:
+        return records.cases_naming(self._connection, payment_id)
+
+    def close_case(self, case_id: int, at: float, by: str, resolution: str) -> None:
+        records.close_case(self._connection, case_id, at, by, resolution)

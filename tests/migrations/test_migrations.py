@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tables that the migrations make are those that the statements are written for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+
+from tillbridge.store.database import SqliteStore
+from tillbridge.store.migrate import configuration, migrate
+from tillbridge.store.tables import metadata
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    made = create_engine(f"sqlite:///{tmp_path / 'bridge.db'}")
+
+    @event.listens_for(made, "connect")
+    def prepare(connection: object, _record: object) -> None:
+        connection.isolation_level = None  # type: ignore[attr-defined]  # as the store does
+
+    try:
+        yield made
+    finally:
+        made.dispose()
+
+
+def shape(engine: Engine) -> list[tuple[str, str, str | None]]:
+    with engine.connect() as connection:
+        query = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY type, name"
+        return [(row.type, row.name, row.sql) for row in connection.execute(text(query))]
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    config = configuration()
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+        connection.commit()
+
+
+def differences(connection: Connection) -> list[object]:
+    options = {"compare_type": True, "compare_server_default": True}
+    return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
+
+
+def test_the_migrations_make_the_tables_of_the_statements(engine: Engine) -> None:
+    migrate(engine)
+    with engine.connect() as connection:
+        assert differences(connection) == []
+
+
+def sql_of(engine: Engine, table: str) -> str:
+    return next(sql or "" for kind, name, sql in shape(engine) if (kind, name) == ("table", table))
+
+
+def test_the_migrations_give_no_number_of_a_task_twice(engine: Engine) -> None:
+    """Alembic does not compare this one."""
+    migrate(engine)
+    assert "AUTOINCREMENT" in sql_of(engine, "task")
+    other = create_engine("sqlite://")
+    metadata.create_all(other)
+    assert "AUTOINCREMENT" in sql_of(other, "task")
+    other.dispose()
+
+
+def test_there_is_one_line_of_revisions_and_its_numbers_have_no_gap() -> None:
+    script = ScriptDirectory.from_config(configuration())
+    numbers = [revision.revision for revision in script.walk_revisions()][::-1]
+    assert numbers == [f"{n:04}" for n in range(1, len(numbers) + 1)]
+
+
+def test_down_and_up_again_ends_where_it_began(engine: Engine) -> None:
+    migrate(engine)
+    before = shape(engine)
+    downgrade(engine, "base")
+    assert {name for kind, name, _ in shape(engine) if kind == "table"} == {"alembic_version"}
+    migrate(engine)
+    assert shape(engine) == before
+
+
+def test_a_database_that_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "bridge.db"
+    SqliteStore(path).close()
+    before = path.read_bytes()
+    SqliteStore(path).close()
+    assert path.read_bytes() == before
+
+
+def test_a_migration_that_breaks_off_leaves_nothing_behind(engine: Engine) -> None:
+    seen: list[str] = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def break_off(_connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+        if "CREATE TABLE open_case" in statement:
+            raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        migrate(engine)
+    event.remove(engine, "before_cursor_execute", break_off)
+    assert any("CREATE TABLE payment" in statement for statement in seen)
+    assert inspect(engine).get_table_names() == []
+    migrate(engine)
+    with engine.connect() as connection:
+        assert differences(connection) == []

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from support.fakes import report
+from support.steps import at_register, claims, collected, decide, the_case, unknown
+from support.worlds import Bench
+from tillbridge.domain.lifecycle import Booking
+from tillbridge.errors import Declined
+from tillbridge.service.resolving import Action, Word, resolve_payment
+from tillbridge.service.starting import Chosen
+from tillbridge.service.store_port import CaseKind
+
+
+async def test_claims_a_charge_can_be_claimed_by_one_payment_and_the_second_is_shown_the_first(bench: Bench) -> None:
+    first = await at_register(bench, "3", "4")
+    bench.library.add_charge("3", "6")
+    with pytest.raises(Declined) as no:
+        await bench.start(charges=(Chosen("2"), Chosen("3")))
+    assert (no.value.code, no.value.facts) == ("claimed", {"payment": first.id})
+    assert await claims(bench) == {"1": first.id, "2": first.id}
+    assert (await bench.start(charges=(Chosen("3"),))).id != first.id
+
+
+async def test_claims_of_a_double_click_one_payment_comes(bench: Bench) -> None:
+    bench.library.add_charge("1", "3")
+    outcomes = await asyncio.gather(*(bench.start() for _ in range(4)), return_exceptions=True)
+    assert sum(isinstance(outcome, Declined) and outcome.code == "claimed" for outcome in outcomes) == 3
+    await bench.work()
+    assert len(bench.till.orders) == 1
+
+
+async def test_claims_are_taken_with_created_before_anything_is_sent(bench: Bench) -> None:
+    bench.library.add_charge("1", "3")
+    payment = await bench.start()
+    assert bench.till.orders == []
+    assert await claims(bench) == {"1": payment.id}
+
+
+@pytest.mark.parametrize("says", ["cancelled", "refused"])
+async def test_claims_end_when_the_payment_is_cancelled_or_refused(bench: Bench, says: str) -> None:
+    payment = await at_register(bench, "3")
+    await bench.report(report(payment.id, says))
+    assert await claims(bench) == {}
+
+
+async def test_claims_end_when_the_payment_is_booked_and_verified_and_not_before(bench: Bench) -> None:
+    payment = await collected(bench, "3")
+    assert await claims(bench) == {"1": payment.id}
+    bench.library.faults.append("kept")
+    (task,) = await bench.due()
+    await bench.do(task)
+    assert (await bench.payment(payment.id)).booking is Booking.UNKNOWN
+    assert await claims(bench) == {"1": payment.id}
+    await bench.work()
+    assert (await bench.payment(payment.id)).booking is Booking.BOOKED
+    assert await claims(bench) == {}
+
+
+async def test_claims_end_when_the_case_is_closed(bench: Bench) -> None:
+    payment = await collected(bench, "3")
+    bench.library.faults.append("refused")
+    await bench.work()
+    assert await claims(bench) == {"1": payment.id}
+    await decide(bench, CaseKind.REFUSED_BY_LIBRARY, Action.SETTLED)
+    assert await claims(bench) == {}
+
+
+async def test_claims_are_held_by_unknown(bench: Bench) -> None:
+    payment = await unknown(bench, "3")
+    await bench.wait_and_work(100_000)
+    with pytest.raises(Declined):
+        await bench.start()
+    assert await claims(bench) == {"1": payment.id}
+
+
+async def test_claims_gone_and_claimed_by_another_make_a_paid_collected_twice_at_once(bench: Bench) -> None:
+    late = await unknown(bench, "3")
+    await resolve_payment(bench.world, late.id, Word(Action.NOT_PAID, "anna", "the till said so"))
+    other = await bench.start()
+    await bench.work()
+    await bench.report(report(late.id, "paid"))
+    case = await the_case(bench, CaseKind.COLLECTED_TWICE)
+    assert (case.payment_id, case.other_payment_id) == (late.id, other.id)
+    assert (await bench.payment(late.id)).booking is Booking.BLOCKED
+    assert await claims(bench) == {"1": other.id}
+    await bench.report(report(other.id, "cancelled"))
+    await decide(bench, CaseKind.COLLECTED_TWICE, Action.BOOK)
+    await bench.work()
+    assert (await bench.payment(late.id)).booking is Booking.BOOKED
+
+
+async def test_claims_gone_and_paid_by_another_make_a_paid_collected_twice(bench: Bench) -> None:
+    late = await unknown(bench, "3", "4")
+    await resolve_payment(bench.world, late.id, Word(Action.NOT_PAID, "anna", "the till said so"))
+    other = await bench.start(charges=(Chosen("1"),))
+    await bench.work()
+    await bench.report(report(other.id, "paid"))
+    await bench.work()
+    await bench.report(report(late.id, "paid"))
+    await bench.work()
+    case = await the_case(bench, CaseKind.COLLECTED_TWICE)
+    assert (case.payment_id, case.other_payment_id, case.facts["surplus"]) == (late.id, other.id, "3")
+    assert [str(order.amount) for order in bench.library.orders] == ["3", "4"]
+
+
+async def test_claims_collected_twice_with_another_sum_are_two_cases_and_each_waits_for_its_own_answer(
+    bench: Bench,
+) -> None:
+    late = await unknown(bench, "3")
+    await resolve_payment(bench.world, late.id, Word(Action.NOT_PAID, "anna", "the till said so"))
+    other = await bench.start()
+    await bench.work()
+    await bench.report(report(late.id, "paid", total=100))
+    assert await bench.kinds() == [CaseKind.COLLECTED_TWICE, CaseKind.SUM_DIFFERS]
+    await bench.report(report(other.id, "cancelled"))
+    await decide(bench, CaseKind.COLLECTED_TWICE, Action.BOOK)
+    await bench.work()
+    assert await bench.kinds() == [CaseKind.SUM_DIFFERS]
+    assert bench.library.writes == 0
+    await decide(bench, CaseKind.SUM_DIFFERS, Action.BOOK)
+    await bench.work()
+    assert (await bench.payment(late.id)).booking is Booking.BOOKED
+
+
+async def test_claims_of_a_part_are_free_again_for_the_rest(bench: Bench) -> None:
+    payment = await collected(bench, "10", sum_minor=400)
+    await bench.work()
+    rest = await bench.start()
+    assert rest.total.minor == 600
+    assert rest.id != payment.id

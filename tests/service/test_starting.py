@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from support.steps import claims, tasks
+from support.worlds import Bench
+from tillbridge.errors import Declined
+from tillbridge.service.register_port import Payer, Product
+from tillbridge.service.starting import (
+    NOTE_LIMIT,
+    ByHand,
+    Chosen,
+    StartRequest,
+    find_patron,
+    open_charges,
+    record_by_hand,
+)
+
+NO = [
+    ({"branch": "XXX"}, "no_such_branch"),
+    ({"branch": "OFF"}, "branch_off"),
+    ({"register": "99"}, "no_such_register"),
+    ({"branch": "OFF", "register": ""}, "register_missing"),
+    ({"clerk": ""}, "register_missing"),
+    ({"note": "x" * (NOTE_LIMIT + 1)}, "note_too_long"),
+    ({"card_number": "C9"}, "no_such_patron"),
+    ({"card_number": None, "patron_id": "9"}, "no_such_patron"),
+    ({"card_number": None}, "patron_missing"),
+    ({"patron_id": "5"}, "patron_missing"),
+    ({"charges": ()}, "nothing_to_pay"),
+    ({"charges": (Chosen("77"),)}, "changed"),
+    ({"charges": (Chosen("1", Decimal(2)),)}, "changed"),
+    ({"charges": (Chosen("4"),)}, "changed"),
+    ({"sum_minor": 0}, "sum_out_of_range"),
+    ({"sum_minor": -1}, "sum_out_of_range"),
+    ({"sum_minor": 701}, "sum_out_of_range"),
+]
+
+
+@pytest.mark.parametrize(("request_", "code"), NO, ids=[f"{code}-{n}" for n, (_, code) in enumerate(NO)])
+async def test_starting_declines_and_stores_nothing(bench: Bench, request_: dict[str, object], code: str) -> None:
+    bench.library.add_charge("1", "3")
+    bench.library.add_charge("2", "4")
+    bench.library.add_charge("4", "0.004")
+    with pytest.raises(Declined) as no:
+        await bench.start(**request_)
+    assert no.value.code == code
+    assert await bench.store.read(lambda tx: tx.recent_payments(10)) == ()
+    assert await tasks(bench) == set()
+    assert await claims(bench) == {}
+
+
+async def test_starting_declines_a_debit_type_without_a_product_code(bench: Bench) -> None:
+    bench.library.add_charge("1", "3", debit_type="ODD")
+    products = type(bench.world.products)({"CPL": {"OVERDUE": "1"}})
+    bench.world = replace(bench.world, products=products)
+    with pytest.raises(Declined) as no:
+        await bench.start()
+    assert (no.value.code, no.value.facts) == ("no_product_code", {"branch": "CPL", "debit_type": "ODD"})
+
+
+@pytest.mark.parametrize("request_", [{}, {"card_number": None, "patron_id": "5"}])
+async def test_starting_says_that_the_library_system_is_away(bench: Bench, request_: dict[str, object]) -> None:
+    bench.library.away = "connection refused"
+    with pytest.raises(Declined, match="connection refused") as no:
+        await bench.start(**request_)
+    assert no.value.code == "library_unavailable"
+
+
+@pytest.mark.parametrize(("away", "code"), [(None, "no_such_patron"), ("connection refused", "library_unavailable")])
+async def test_starting_declines_where_the_charges_cannot_be_read(bench: Bench, away: str | None, code: str) -> None:
+    patron = await find_patron(bench.world, "C1", None)
+    bench.library.patrons.clear()
+    bench.library.away = away
+    with pytest.raises(Declined) as no:
+        await open_charges(bench.world, patron.patron_id)
+    assert no.value.code == code
+
+
+async def test_starting_stores_lines_in_the_library_systems_own_order_with_codes_and_shares(bench: Bench) -> None:
+    bench.library.add_charge("2", "4", debit_type="LOST", text="Kirja")
+    bench.library.add_charge("1", "3")
+    bench.library.add_charge("3", "6")
+    bench.library.add_charge("4", "0.004")
+    payment = await bench.start(charges=(Chosen("3"), Chosen("2", Decimal("4.00")), Chosen("1")), sum_minor=500)
+    shares = [(line.charge_id, line.product_code, line.amount_minor, str(line.owed)) for line in payment.lines]
+    assert shares == [("1", "1000", 300, "3"), ("2", "2000", 200, "4")]
+    assert await claims(bench) == {"1": payment.id, "2": payment.id}
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_starting_hands_the_till_the_payer_only_where_the_receipt_names_one(bench: Bench, named: bool) -> None:
+    bench.till.names_payer = named
+    bench.library.add_charge("1", "3")
+    payment = await bench.start(note="käteinen")
+    assert payment.note == "käteinen"
+    await bench.work()
+    (order,) = bench.till.orders
+    assert order.payer == (Payer("Mäkinen", "Äijä", "C1") if named else None)
+    assert order.products == (Product("1000", "Maksu", 300),)
+    assert (order.payment_id, order.branch, order.register, order.total.minor) == (payment.id, "CPL", "10", 300)
+
+
+async def test_starting_leaves_no_names_in_the_history(bench: Bench) -> None:
+    bench.library.add_charge("1", "3", text="Äijä Mäkinen")
+    payment = await bench.start(note="Mäkinen")
+    await bench.work()
+    history = await bench.store.read(lambda tx: tx.history(payment.id))
+    assert "kinen" not in str([event.facts for event, _ in history])
+
+
+async def test_starting_at_a_branch_that_lists_no_registers_any_number_will_do(bench: Bench) -> None:
+    bench.library.add_charge("1", "3")
+    branches = dict(bench.world.branches) | {"ANY": bench.world.branches["OFF"]}
+    bench.world = replace(bench.world, branches=branches)
+    assert (await bench.start(branch="ANY", register="77")).register == "77"
+
+
+@pytest.mark.parametrize("word", [ByHand(" ", "s", "r"), ByHand("1", " ", "r"), ByHand("1", "s", " ")])
+async def test_starting_by_hand_needs_receipt_reason_and_name(bench: Bench, word: ByHand) -> None:
+    bench.library.add_charge("1", "3")
+    with pytest.raises(Declined) as no:
+        await record_by_hand(bench.world, StartRequest("CPL", "10", "anna", card_number="C1"), word)
+    assert no.value.code == "reason_missing"
+    assert await bench.store.read(lambda tx: tx.recent_payments(10)) == ()

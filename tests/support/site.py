@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Talk to the bridge's web application over real HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from fastapi import FastAPI
+from yarl import URL
+
+from support.worlds import Bench
+
+KEY = "käy-ttö avain"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Hold an answer as it came."""
+
+    status: int
+    kind: str
+    text: str
+    json: Any
+    headers: dict[str, str]
+
+    @property
+    def problem(self) -> tuple[int, str]:
+        """Return status and code of an answer that says no in the form of RFC 9457."""
+        assert self.kind == "application/problem+json", self.text
+        assert self.json["type"] == "about:blank"
+        assert self.json["title"]
+        return self.status, self.json["code"]
+
+
+@dataclass
+class Site:
+    """Talk to the bridge over HTTP, with the key unless a test says otherwise."""
+
+    bench: Bench
+    address: str
+    session: aiohttp.ClientSession
+    app: FastAPI
+
+    async def ask(self, method: str, path: str, *, key: str | None = f"Bearer {KEY}", **how: Any) -> Answer:
+        """Send a request; the path goes out as it stands here."""
+        headers = {**how.pop("headers", {}), **({} if key is None else {"Authorization": key})}
+        url = URL(self.address + path, encoded=True)
+        async with self.session.request(method, url, headers=headers, **how) as answer:
+            text = await answer.text()
+            kind = answer.content_type
+            content = await answer.json(content_type=None) if "json" in kind else None
+            return Answer(answer.status, kind, text, content, dict(answer.headers))
+
+    async def get(self, path: str, **how: Any) -> Answer:
+        """GET."""
+        return await self.ask("GET", path, **how)
+
+    async def post(self, path: str, json: Any = None, **how: Any) -> Answer:
+        """POST."""
+        return await self.ask("POST", path, **({"json": json} | how))
+
+    async def start(self, **changes: Any) -> Any:
+        """Start a payment over the API and return its view."""
+        order = {"branch": "CPL", "register": "10", "clerk": "anna", "card_number": "C1"} | changes
+        answer = await self.post("/api/v1/payments", order)
+        assert answer.status == 201, answer.text
+        return answer.json
+
+    async def at_register(self, **changes: Any) -> str:
+        """Start a payment, let it reach the till and return its id."""
+        payment_id = (await self.start(**changes))["id"]
+        await self.bench.work()
+        return str(payment_id)
+
+    async def report(self, payment_id: str, raw: bytes) -> Answer:
+        """Let a till post a report at the origin's address; tills have no key."""
+        return await self.post(f"/api/v1/pos/cpu/{payment_id}/report", data=raw, json=None, key=None)
