@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the section ``[library]`` of a settings file says about a Koha."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+_NEEDS_REGISTER = re.compile(r"CASH|SIP[0-9]{2}", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("https", "http") or not parts.hostname or not text.isprintable():
+        raise ValueError("give the address of Koha's staff interface, such as https://koha-staff.example.fi")
+    if parts.username or parts.password or parts.query or parts.fragment or " " in text:
+        raise ValueError("an address has no user, password, blank, ? or #: take them out")
+    if parts.scheme == "http" and not _is_this_machine(parts):
+        raise ValueError("the secret would go over the network in clear text: use https")
+    return text.rstrip("/")
+
+
+def _is_this_machine(parts: SplitResult) -> bool:
+    host = parts.hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _payment_type(text: str) -> str:
+    if _NEEDS_REGISTER.fullmatch(text):
+        raise ValueError(
+            "Koha takes CASH and SIPnn only with a register of its own (it answers 500): "
+            "make a payment type for the till, such as CEEPOS"
+        )
+    return _plain(text)
+
+
+def _plain(text: str) -> str:
+    if text != text.strip() or _CONTROL.search(text):
+        raise ValueError("use plain text on one line, with no blank before or behind")
+    return text
+
+
+class Settings(BaseModel):
+    """Describe one Koha: where it is, who the bridge is there, and how its credits look.
+
+    Either `client_id` with its secret (OAuth2, dossier 2) or `user` with a password (Basic). Times in seconds;
+    measured: a Koha that restarts its workers stalls for 6 s, so `answer_s` under 30 makes false doubts.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: Annotated[str, AfterValidator(_address)] = Field(max_length=500)
+    client_id: str | None = Field(None, min_length=1, max_length=200)
+    client_secret_file: Path | None = None
+    client_secret_variable: str | None = None
+    user: str | None = Field(None, pattern=r"^[^:]+$", max_length=200)
+    password_file: Path | None = None
+    password_variable: str | None = None
+    payment_type: Annotated[str, AfterValidator(_payment_type)] = Field(min_length=1, max_length=80)
+    currency: str = Field("EUR", pattern=r"^[A-Z]{3}$")
+    ca_file: Path | None = None
+    connect_s: float = Field(3, gt=0, le=60)
+    answer_s: float = Field(30, gt=0, le=300)
+    description: Annotated[str, AfterValidator(_plain)] = Field("", max_length=200)
+    """What the patron sees as the credit's text; empty leaves it to Koha, which names the type of credit."""
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        client = (self.client_id, self.client_secret_file, self.client_secret_variable)
+        user = (self.user, self.password_file, self.password_variable)
+        if any(client) == any(user):
+            raise ValueError("say who the bridge is in Koha in one way: client_id, or user")
+        name, *places = client if any(client) else user
+        if name is None or sum(place is not None for place in places) != 1:
+            raise ValueError(
+                "client_id goes with client_secret_file or client_secret_variable, "
+                "user with password_file or password_variable: one of the two"
+            )
+        return self
+
+    @property
+    def secret_places(self) -> tuple[Path | None, str | None]:
+        """Return the file and the environment variable of the secret; one of them is None."""
+        if self.client_id is not None:
+            return self.client_secret_file, self.client_secret_variable
+        return self.password_file, self.password_variable
