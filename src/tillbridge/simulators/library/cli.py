@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the demo library from the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tillbridge.errors import SettingsError
+from tillbridge.secret import read_secret
+from tillbridge.simulators.library.app import build_app
+from tillbridge.simulators.library.serving import serving
+from tillbridge.simulators.library.settings import (
+    DEMO_CLIENT_ID,
+    DEMO_CLIENT_SECRET,
+    DemoLibrarySettings,
+    StaffAccount,
+)
+
+
+def demo_library(
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    client_id: Annotated[str, typer.Option(help="Client id for OAuth2.")] = DEMO_CLIENT_ID,
+    client_secret_file: Annotated[
+        Path | None, typer.Option(help="File with the client secret; without it the documented example is used.")
+    ] = None,
+    empty: Annotated[bool, typer.Option("--empty", help="Start without invented patrons.")] = False,
+) -> None:
+    """Run a demo library that answers like Koha, until it is told to stop."""
+    secret = DEMO_CLIENT_SECRET
+    if client_secret_file is not None:
+        secret = read_secret("client-secret-file", Path.cwd(), client_secret_file, None)
+    account = StaffAccount(client_id, secret, password=secret)
+    settings = DemoLibrarySettings(accounts=(account,), seeded=not empty)
+    try:
+        asyncio.run(_run(settings, host, port))
+    except OSError as error:
+        what = f"{host}:{port} cannot be listened on ({error.strerror})"
+        raise SettingsError("--port", what, "Choose another port, or 0 for a free one") from error
+
+
+async def _run(settings: DemoLibrarySettings, host: str, port: int) -> None:
+    told_to_stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told_to_stop.set)
+    async with serving(build_app(settings), port, host) as address:
+        typer.echo(f"Demo library listens on {address}")
+        await told_to_stop.wait()

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a cashier who acts by itself shall do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tillbridge.simulators.till.payment import Tender
+
+Habit = Literal["accept", "cancel", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Autopilot:
+    """Finish every payment `after_s` seconds after it came, plus up to `spread_s` by chance."""
+
+    do: Habit = "off"
+    after_s: float = 0.05
+    method: Tender = "card"
+    spread_s: float = 0.0
+
+    def wait_s(self, chance: float) -> float:
+        """Return the time to wait, in seconds, for a chance in 0..1."""
+        return self.after_s + chance * self.spread_s
