@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command ``tillbridge``."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+import typer
+
+from tillbridge import __version__
+from tillbridge.cli.demo import demo
+from tillbridge.cli.pay import pay
+from tillbridge.cli.serve import serve
+from tillbridge.cli.verify_history import verify_history
+from tillbridge.simulators.library.cli import demo_library
+from tillbridge.simulators.till.cli import till
+
+ADAPTER_COMMANDS = "tillbridge.commands"
+"""Entry points by which an adapter brings commands of its own."""
+
+app = typer.Typer(
+    name="tillbridge",
+    help="Connect a library system with cash registers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version."),
+) -> None:
+    """Connect a library system with cash registers."""
+    if version:
+        typer.echo(f"tillbridge {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
+
+
+app.command()(serve)
+app.command()(pay)
+app.command()(demo)
+app.command("verify-history")(verify_history)
+app.command()(till)
+app.command("demo-library")(demo_library)
+for point in entry_points(group=ADAPTER_COMMANDS):
+    app.add_typer(point.load(), name=point.name)

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command ``tillbridge demo``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+
+from tillbridge.cli.serve import log_as_json
+from tillbridge.demo.once import walk
+from tillbridge.demo.show import told
+from tillbridge.demo.stage import Stage, set_stage
+
+
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Walk once without a person, compare the ledgers, stop")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --once: print one JSON document")] = False,
+    folder: Annotated[Path | None, typer.Option(help="Keep settings and database here")] = None,
+) -> None:
+    """Show a demo library, a bridge and a simulated till on this machine, on free ports."""
+    log_as_json()
+    with _folder(folder) as place:
+        if once or as_json:
+            raise typer.Exit(_once(place, as_json=as_json))
+        uvloop.run(_until_stopped(place))
+
+
+def _once(folder: Path, *, as_json: bool) -> int:
+    outcome = uvloop.run(walk(folder))
+    if as_json:
+        typer.echo(json.dumps(outcome.document(), ensure_ascii=False, indent=2))
+    else:
+        for line in told(outcome):
+            typer.echo(line)
+    return 0 if outcome.agree else 1
+
+
+async def _until_stopped(folder: Path) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with set_stage(folder) as stage:
+        typer.echo("\n".join(_directions(stage)))
+        sys.stdout.flush()
+        await stop.wait()
+
+
+def _directions(stage: Stage) -> Iterator[str]:
+    yield "Everything runs on this machine. Open these two pages beside each other:"
+    yield ""
+    yield f"  the till         {stage.till}/"
+    yield f"  the demo library {stage.library}/"
+    yield ""
+    yield "Then be the clerk, in another terminal:"
+    yield ""
+    pay = f"{_program()} pay --settings {stage.settings} --card 21000001 --branch CPL --register 10 --clerk anna"
+    yield f"  {pay}              everything that Matti Virtanen owes"
+    yield f"  {pay} --sum 5.00   a part of it"
+    yield ""
+    yield "and the cashier: press Cash, Card or Cancel at Kassa 1 on the till's page. The terminal tells what happens;"
+    yield "reload the library's page to see the payment on the account. Try the till's fault switches too."
+    yield ""
+    yield f"The bridge answers at {stage.address}. Stop with Ctrl-C."
+
+
+def _program() -> str:
+    return sys.argv[0]
+
+
+@contextlib.contextmanager
+def _folder(wanted: Path | None) -> Iterator[Path]:
+    if wanted is not None:
+        wanted.mkdir(parents=True, exist_ok=True)
+        yield wanted
+        return
+    with tempfile.TemporaryDirectory(prefix="tillbridge-demo-") as made:
+        yield Path(made)

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Take what Ceepos tills post, at the origin's address and at the Perl plugin's (Koha bug 15654; dossier 4.2).
+
+Open to the outside: the report's own signature is the proof. The origin let the path choose the payment and the
+body the hash; here both must name the same one.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
+
+from tillbridge.domain.lifecycle import Booking, Collection
+from tillbridge.domain.payment import Payment
+from tillbridge.service.reporting import take_report
+from tillbridge.service.store_port import Transaction
+from tillbridge.web.access import TheBridge, need_key
+
+reports = APIRouter(tags=["tills"])
+
+KIND = "ceepos"
+
+_ORIGIN_STATUS = {
+    Collection.CREATED: "unsent",
+    Collection.SENDING: "pending",
+    Collection.AT_REGISTER: "pending",
+    Collection.UNKNOWN: "pending",
+    Collection.CANCELLED: "cancelled",
+    Collection.REFUSED: "cancelled",
+    Collection.REVERSED: "cancelled",
+}
+
+
+@reports.post("/api/v1/pos/cpu/{invoicenumber}/report")
+async def report_for(invoicenumber: str, request: Request, bridge: TheBridge) -> Response:
+    """Take a report for the payment that the address names."""
+    return await _take(bridge, request, invoicenumber)
+
+
+@reports.post("/api/v1/contrib/kohasuomi/payments/ceepos/report")
+async def report_as_to_the_plugin(request: Request, bridge: TheBridge) -> Response:
+    """Take a report of a till that is still set up for the Perl plugin's address."""
+    return await _take(bridge, request, None)
+
+
+@reports.get("/api/v1/pos/cpu/{invoicenumber}", dependencies=[Depends(need_key)])
+async def transaction(invoicenumber: str, bridge: TheBridge) -> JSONResponse:
+    """Answer a payment in the origin's form; its `processing` means paid and not yet booked."""
+    view = await bridge.world.store.read(lambda tx: _origin_view(tx, invoicenumber))
+    return JSONResponse({"error": "Transaction not found"}, 404) if view is None else JSONResponse(view)
+
+
+async def _take(bridge: TheBridge, request: Request, address_id: str | None) -> Response:
+    servers = bridge.servers.get(KIND)
+    if not servers:
+        return JSONResponse({"error": "No register server of this kind is set up here"}, 404)
+    raw = await request.body()
+    reply = await take_report(bridge.world, servers, raw, address_id)
+    return Response(status_code=200) if reply.status == 200 else JSONResponse({"error": reply.why}, reply.status)  # noqa: PLR2004
+
+
+def _origin_view(tx: Transaction, payment_id: str) -> dict[str, object] | None:
+    payment = tx.payment(payment_id)
+    if payment is None:
+        return None
+    return {
+        "transaction_id": payment.id,
+        "borrowernumber": payment.patron_id,
+        "status": _origin_status(payment),
+        "timestamp": _iso(tx.history(payment_id)[-1][0].at),
+        "description": payment.note,
+        "price_in_cents": payment.total.minor,
+    }
+
+
+def _origin_status(payment: Payment) -> str:
+    if payment.collection is not Collection.PAID:
+        return _ORIGIN_STATUS[payment.collection]
+    return "paid" if payment.booking is Booking.BOOKED else "processing"
+
+
+def _iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")

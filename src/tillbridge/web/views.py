@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Show payments, charges and cases as JSON; names of patrons are in none of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from tillbridge.domain.history import Event
+from tillbridge.domain.payment import Line, Payment
+from tillbridge.service.library_port import Charge
+from tillbridge.service.store_port import Case, StoredCredit, Transaction
+from tillbridge.service.telling import after_booking, tell
+
+Json = dict[str, object]
+
+
+def payment_view(tx: Transaction, payment_id: str) -> Json | None:
+    """Show a payment with its lines, both states, credits, cases and its history in plain words."""
+    payment = tx.payment(payment_id)
+    if payment is None:
+        return None
+    return _facts(payment) | {
+        "lines": [_line(line) for line in payment.lines],
+        "after_booking": after_booking(payment),
+        "credits": [_credit(credit) for credit in tx.credits(payment_id)],
+        "open_cases": [case_view(case) for case in tx.open_cases(payment_id)],
+        "warnings": [case_view(case) for case in tx.cases_naming(payment_id)],
+        "history": [_event(event) for event, _ in tx.history(payment_id)],
+    }
+
+
+def charge_view(charge: Charge) -> Json:
+    """Show an open charge; `owed` is the library system's exact decimal text."""
+    return {
+        "charge_id": charge.charge_id,
+        "debit_type": charge.debit_type,
+        "description": charge.description,
+        "owed": f"{charge.owed:f}",
+        "date": charge.date,
+    }
+
+
+def case_view(case: Case) -> Json:
+    """Show a case with its age's beginning."""
+    return {
+        "id": case.id,
+        "kind": str(case.kind),
+        "payment_id": case.payment_id,
+        "other_payment_id": case.other_payment_id,
+        "opened_at": iso(case.opened_at),
+        "facts": dict(case.facts),
+    }
+
+
+def iso(at: float) -> str:
+    """Write an instant in UTC."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+
+
+def _facts(payment: Payment) -> Json:
+    return {
+        "id": payment.id,
+        "patron_id": payment.patron_id,
+        "branch": payment.branch,
+        "register_server": payment.register_server,
+        "register": payment.register,
+        "clerk": payment.clerk,
+        "note": payment.note,
+        "currency": payment.currency,
+        "total_minor": payment.total.minor,
+        "collected_minor": payment.collected_minor,
+        "rounding_minor": payment.rounding_minor,
+        "library_rounding": f"{payment.library_rounding:f}",
+        "collection": str(payment.collection),
+        "decided_by": str(payment.standing.by) if payment.standing.by else None,
+        "booking": str(payment.booking),
+        "receipt_number": payment.receipt_number,
+        "cancel_wished": payment.cancel_wished,
+        "created_at": iso(payment.created_at),
+    }
+
+
+def _line(line: Line) -> Json:
+    return {
+        "charge_id": line.charge_id,
+        "debit_type": line.debit_type,
+        "description": line.description,
+        "product_code": line.product_code,
+        "amount_minor": line.amount_minor,
+        "owed": f"{line.owed:f}",
+    }
+
+
+def _credit(credit: StoredCredit) -> Json:
+    return {"credit_id": credit.credit_id, "amount": f"{credit.amount:f}", "state": str(credit.state)}
+
+
+def _event(event: Event) -> Json:
+    return {"at": iso(event.at), "actor": event.actor, "kind": event.kind, "words": tell(event)}

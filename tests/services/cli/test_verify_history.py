@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import sqlite3
+from datetime import date
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from support.fakes import report
+from support.worlds import Bench, open_bench
+from tillbridge.cli import app
+
+SETTINGS = """
+[bridge]
+public_address = "http://127.0.0.1:1"
+database = "bridge.db"
+[library]
+kind = "koha"
+[register_server]
+[branch]
+"""
+
+
+async def _history(bench: Bench) -> None:
+    bench.library.add_charge("1", "5")
+    payment = await bench.start()
+    await bench.work()
+    await bench.report(report(payment.id, "paid"))
+    await bench.work()
+    await bench.store.write(lambda tx: tx.seal_missing(date(2027, 1, 15)))
+
+
+@pytest.fixture
+async def folder(tmp_path: Path) -> Path:
+    with open_bench(tmp_path) as bench:
+        await _history(bench)
+    (tmp_path / "tillbridge.toml").write_text(SETTINGS)
+    return tmp_path
+
+
+def _verify(folder: Path) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["verify-history", "--settings", str(folder / "tillbridge.toml")])
+    return result.exit_code, result.output
+
+
+def test_an_untouched_history_fits(folder: Path) -> None:
+    assert _verify(folder) == (0, "7 events and 1 seals checked, 0 do not fit.\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("UPDATE event SET facts = '{}' WHERE seq = 4", "event 4"),
+        ("UPDATE event SET actor = 'mallory' WHERE seq = 1", "event 1"),
+        ("DELETE FROM event WHERE seq = 3", "event 3"),
+        ("DELETE FROM event WHERE seq = 7", "seal of 2027-01-15"),
+        ("UPDATE seal SET hash = 'x'", "seal of 2027-01-15"),
+    ],
+)
+def test_a_changed_history_shows(folder: Path, change: str, told: str) -> None:
+    with sqlite3.connect(folder / "bridge.db") as database:
+        database.execute(change)
+    database.close()
+    status, output = _verify(folder)
+    assert status == 1
+    assert told in output
+
+
+def test_a_missing_database_is_named(folder: Path) -> None:
+    (folder / "bridge.db").unlink()
+    status, output = _verify(folder)
+    assert status == 2
+    assert "there is no database" in output

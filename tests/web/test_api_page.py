@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page about the API names every route, code, case and action, and none that is not there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.worlds import Bench
+from tillbridge import __file__ as package
+from tillbridge.composition import Bridge
+from tillbridge.service.resolving import Action
+from tillbridge.service.store_port import CaseKind
+from tillbridge.web.api import ByHandForm
+from tillbridge.web.app import HTTP_CODES, _status, make_app
+from tillbridge.web.bodies import BODY_LIMIT
+from tillbridge.web.reports import _ORIGIN_STATUS
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs/reference/api.md").read_text(encoding="utf-8")
+
+
+def rows(head: str) -> list[list[str]]:
+    """Return the rows of every table whose first column is called so; code marks are taken off."""
+    tables = re.findall(rf"^\| {head} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
+    assert tables
+    return [[cell.strip(" `") for cell in line.strip("|").split(" | ")] for line in "".join(tables).splitlines()]
+
+
+def firsts(head: str) -> list[str]:
+    names = [row[0] for row in rows(head)]
+    assert len(names) == len(set(names))
+    assert all(len(row[-1]) >= 5 for row in rows(head))
+    return names
+
+
+def test_every_route_is_described_and_no_other_is(bench: Bench) -> None:
+    app = make_app(Bridge(bench.world, "key", {}))
+    paths = app.openapi()["paths"]
+    routes = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
+    assert set(firsts("Route")) == routes
+    assert "`GET /openapi.json`" in PAGE
+
+
+def refusals(source: Path) -> Iterator[ast.expr]:
+    """Find what each `Declined(…)` of a module gives as its code."""
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Declined":
+            yield node.args[0]
+
+
+def codes() -> set[str]:
+    found = [code for source in Path(package).parent.rglob("*.py") for code in refusals(source)]
+    assert all(isinstance(code, ast.Constant) for code in found), "a code is written out where it is raised"
+    return {str(code.value) for code in found if isinstance(code, ast.Constant)}
+
+
+def test_every_code_is_described_with_its_status_and_no_other_is() -> None:
+    statuses = {code: _status(code) for code in codes()} | {code: status for status, code in HTTP_CODES.items()}
+    firsts("Code")
+    assert {code: int(status) for code, status, _ in rows("Code")} == statuses | {"form": 422}
+
+
+@pytest.mark.parametrize(("head", "names"), [("Action", Action), ("Case", CaseKind)])
+def test_every_action_and_every_case_is_described(head: str, names: type[Action | CaseKind]) -> None:
+    assert set(firsts(head)) == set(names)
+
+
+def test_every_field_of_a_start_is_described() -> None:
+    fields = {field.alias or name for name, field in ByHandForm.model_fields.items()}
+    assert set(firsts("Field")) == fields
+
+
+def test_every_word_of_the_origin_is_named() -> None:
+    words = {*_ORIGIN_STATUS.values(), "processing", "paid"}
+    assert [word for word in sorted(words) if f"`{word}`" not in PAGE] == []
+
+
+def test_the_limit_of_a_body_is_named() -> None:
+    assert f"{BODY_LIMIT:,} bytes" in PAGE
