@@ -18,6 +18,9 @@ Json = dict[str, object]
 LOOK_S = 0.05
 """How often a payment is looked at while it moves."""
 
+IDLE_S = 15.0
+"""How long a connection is kept that nobody uses; the bridge keeps its end open for longer."""
+
 AWAY_S, AWAY_TRIES = 0.5, 60
 """How long a bridge that is away is waited for while a payment is under way."""
 
@@ -42,7 +45,11 @@ class BridgeClient:
 
     async def __aenter__(self) -> Self:
         headers = {"Authorization": f"Bearer {self._key}"}
-        self._session = aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=60))
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(keepalive_timeout=IDLE_S),
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(total=60),
+        )
         return self
 
     async def __aexit__(

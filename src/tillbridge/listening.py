@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Open the socket that a server listens on."""
+"""Open the socket that a server listens on, and say how long it keeps a connection that nobody uses."""
 
 from __future__ import annotations
 
 import socket
+
+KEEP_ALIVE_S = 75
+"""How long a server of ours keeps an idle connection: longer than the clients and web servers in front of it do
+(60 s at the most), so that a request never goes out on a connection that is being closed at the other end."""
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

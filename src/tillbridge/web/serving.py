@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Iterator
 import uvicorn
 from fastapi import FastAPI
 
+from tillbridge.listening import KEEP_ALIVE_S
+
 STOP_S = 3
 """How long requests that are under way may take to end when the bridge stops."""
 
@@ -34,16 +36,7 @@ class _Server(uvicorn.Server):
 @contextlib.asynccontextmanager
 async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
     """Serve the application on a socket until the block ends."""
-    config = uvicorn.Config(
-        app,
-        lifespan="off",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=STOP_S,
-    )
-    server = _Server(config)
+    server = _Server(_config(app))
     running = asyncio.create_task(server.serve([listener]))
     try:
         await server.listening.wait()
@@ -51,3 +44,16 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
     finally:
         server.should_exit = True
         await running
+
+
+def _config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=STOP_S,
+    )

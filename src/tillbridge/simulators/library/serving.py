@@ -12,7 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from tillbridge.listening import listening_socket
+from tillbridge.listening import KEEP_ALIVE_S, listening_socket
 from tillbridge.simulators.library.answers import ABORT
 from tillbridge.simulators.library.library import DemoLibrary
 
@@ -58,18 +58,7 @@ async def serving(app: Starlette, port: int = 0, host: str = "127.0.0.1") -> Asy
     At the end held requests are let go of, and what does not end within a second is cut.
     """
     listener = listening_socket(host, port)
-    config = uvicorn.Config(
-        app,
-        http=_CuttableProtocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = _Server(config)
+    server = _Server(_config(app))
     running = asyncio.create_task(server.serve([listener]))
     try:
         await server.listening.wait()
@@ -80,6 +69,21 @@ async def serving(app: Starlette, port: int = 0, host: str = "127.0.0.1") -> Asy
         await running
         for connection in list(server.server_state.connections):
             connection.transport.abort()
+
+
+def _config(app: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=_CuttableProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=1,
+    )
 
 
 def _let_go(app: Starlette) -> None:

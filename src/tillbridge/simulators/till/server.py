@@ -17,7 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from tillbridge.listening import listening_socket
+from tillbridge.listening import KEEP_ALIVE_S, listening_socket
 from tillbridge.simulators.till.app import app_of
 from tillbridge.simulators.till.outside import Outside
 from tillbridge.simulators.till.protocol import ABORT
@@ -165,6 +165,7 @@ def _config(till: Till, tls: Tls | None) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         date_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         ssl_certfile=tls.certificate if tls else None,
         ssl_keyfile=tls.key if tls else None,
         ssl_ca_certs=tls.client_ca if tls else None,
