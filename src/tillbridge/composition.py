@@ -20,7 +20,7 @@ from tillbridge.service.register_port import Register
 from tillbridge.service.runner import Runner
 from tillbridge.service.sealing import keep_sealing
 from tillbridge.settings import SettingsFile
-from tillbridge.store.database import SqliteStore
+from tillbridge.store.sqlite import SqliteStore
 from tillbridge.surroundings import Surroundings
 
 REGISTERS = "tillbridge.registers"

@@ -45,9 +45,10 @@ def normal(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def project(repository: Path) -> dict[str, list[str]]:
-    """The direct dependencies by kind: runtime, build, test."""
+    """The direct dependencies by kind (runtime, build, test), without the extras that they are asked for with."""
     facts = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
-    return {"runtime": facts["dependencies"], **facts["optional-dependencies"]}
+    kinds = {"runtime": facts["dependencies"], **facts["optional-dependencies"]}
+    return {kind: [name.partition("[")[0] for name in names] for kind, names in kinds.items()}
 
 
 def is_source(path: Path) -> bool:

@@ -13,8 +13,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 
-from tillbridge.store.database import SqliteStore
 from tillbridge.store.migrate import configuration, migrate
+from tillbridge.store.sqlite import SqliteStore
 from tillbridge.store.tables import metadata
 
 

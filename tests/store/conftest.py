@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tillbridge.store.database import SqliteStore
+from tillbridge.store.sqlite import SqliteStore
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from support.payments import make_payment
 from tillbridge.domain.history import GENESIS, seal
 from tillbridge.service.store_port import Message, Transaction
 from tillbridge.store import records
-from tillbridge.store.database import SqliteStore
+from tillbridge.store.sqlite import SqliteStore
 from tillbridge.store.transaction import SqlTransaction
 from tillbridge.store.verifying import verify
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from tillbridge.service.store_port import Task, TaskKind, Transaction
-from tillbridge.store.database import SqliteStore
+from tillbridge.store.sqlite import SqliteStore
 
 ALL = tuple(TaskKind)
 

@@ -17,7 +17,7 @@ import pytest
 from tillbridge.domain.history import first_break
 from tillbridge.errors import SettingsError
 from tillbridge.service.store_port import TaskKind, Transaction
-from tillbridge.store.database import SqliteStore
+from tillbridge.store.sqlite import SqliteStore
 
 WRITING = Path(__file__).with_name("writing_process.py")
 FOLDERS = [folder for folder in sys.path if folder]

@@ -38,7 +38,7 @@ from tillbridge.service.store_port import (
     Transaction,
 )
 from tillbridge.store import records
-from tillbridge.store.database import SqliteStore
+from tillbridge.store.sqlite import SqliteStore
 from tillbridge.store.transaction import SqlTransaction
 
 NASTY = 'Äijä\'s "note"; DROP TABLE payment;-- \x00 \N{PILE OF POO} \u2028'

@@ -17,8 +17,8 @@ from support.payments import make_payment
 from tillbridge.errors import SettingsError
 from tillbridge.service.register_port import Payer
 from tillbridge.service.store_port import Stale, TaskKind, Transaction
-from tillbridge.store import database
-from tillbridge.store.database import SqliteStore
+from tillbridge.store import sqlite
+from tillbridge.store.sqlite import SqliteStore
 from tillbridge.store.transaction import SqlTransaction
 
 NAME = "Mäkinen-Ruostevirta"
@@ -82,7 +82,7 @@ async def test_works_that_wait_share_one_commit(store: SqliteStore) -> None:
 
 async def test_a_group_is_bounded(store: SqliteStore) -> None:
     commits = commits_of(store)
-    await all_of(store, *(adding(store, f"A{n}") for n in range(database.GROUP_LIMIT + 1)))
+    await all_of(store, *(adding(store, f"A{n}") for n in range(sqlite.GROUP_LIMIT + 1)))
     assert len(commits) == 3
 
 
@@ -256,9 +256,9 @@ class Pause:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._armed, self._used = False, threading.Event()
-        self._empty = database._empty_log
-        monkeypatch.setattr(database, "PAUSE_S", 0.001)
-        monkeypatch.setattr(database, "_empty_log", self._watched)
+        self._empty = sqlite._empty_log
+        monkeypatch.setattr(sqlite, "PAUSE_S", 0.001)
+        monkeypatch.setattr(sqlite, "_empty_log", self._watched)
 
     def arm(self) -> None:
         """Be called within the piece of work: the writing thread does one thing after the other."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from support.payments import make_payment
 from tillbridge.service.store_port import TaskKind, Transaction
-from tillbridge.store.database import SqliteStore
+from tillbridge.store.sqlite import SqliteStore
 
 WRITERS = 20
 

@@ -16,8 +16,8 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import StaticPool
 
 from tillbridge.service.store_port import Transaction
-from tillbridge.store import database
-from tillbridge.store.database import SqliteStore
+from tillbridge.store import sqlite
+from tillbridge.store.sqlite import SqliteStore
 from tillbridge.store.tables import metadata
 from tillbridge.store.transaction import SqlTransaction
 
@@ -29,7 +29,7 @@ def quick_store(path: Path) -> Iterator[SqliteStore]:
     """Open the real store on a copy of a migrated file, so that the migrations run once and not for every test."""
     path.write_bytes(_migrated())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database, "migrate", lambda _: None)
+        patch.setattr(sqlite, "migrate", lambda _: None)
         store = SqliteStore(path)
     try:
         yield store

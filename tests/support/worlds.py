@@ -19,7 +19,7 @@ from tillbridge.service.reporting import Reply, take_report
 from tillbridge.service.runner import LANES, handlers
 from tillbridge.service.starting import StartRequest, start_payment
 from tillbridge.service.store_port import Case, CaseKind, Task, Transaction
-from tillbridge.store.database import SqliteStore
+from tillbridge.store.sqlite import SqliteStore
 
 PRODUCTS = ProductMap({"Default": {"Default": "1000", "LOST": "2000"}, "OFF": None})
 

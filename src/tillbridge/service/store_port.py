@@ -116,6 +116,14 @@ class Message:
     payment_id: str | None = None
 
 
+Committed = Callable[[Sequence[Event]], None]
+"""Be told, on whatever thread, which events have just become durable in this process."""
+
+
+def nobody(_events: Sequence[Event]) -> None:
+    """Listen to no events."""
+
+
 class Stale(Exception):  # noqa: N818 - a lost race is no fault
     """Say that another one changed the payment first: read it again and decide again."""
 
@@ -281,4 +289,22 @@ class Store(Protocol):
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` that changes nothing."""
+        ...
+
+
+class OpenStore(Store, Protocol):
+    """Be a store as the place where the program is put together sees it."""
+
+    alone: bool
+    """Whether no other process can have the database open."""
+
+    committed: Committed
+    """Is told what has become durable."""
+
+    def time(self) -> float:
+        """Return the time that all processes on this database go by, in seconds since 1970 in UTC."""
+        ...
+
+    def close(self) -> None:
+        """Finish what waits and let go of the database."""
         ...

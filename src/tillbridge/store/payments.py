@@ -15,13 +15,14 @@ from tillbridge.domain.payment import Line, Payment
 from tillbridge.service.register_port import Payer
 from tillbridge.service.store_port import Stale, TaskKind
 from tillbridge.store import tables as t
+from tillbridge.store.ordering import one_at_a_time
 
 _AT_REST = (Booking.NONE, Booking.BOOKED, Booking.REVERSED)
 
 
-def read(connection: Connection, payment_id: str) -> Payment | None:
-    """Read a payment with its lines."""
-    found = _read_where(connection, t.payment.c.id == payment_id)
+def read(connection: Connection, payment_id: str, *, hold: bool = False) -> Payment | None:
+    """Read a payment with its lines; `hold` keeps others from changing it before this transaction ends."""
+    found = _read_where(connection, t.payment.c.id == payment_id, hold=hold)
     return found[0] if found else None
 
 
@@ -90,10 +91,11 @@ def _holders(connection: Connection, payment: Payment) -> dict[str, str]:
 
 
 def _claim_all_but(connection: Connection, payment: Payment, held: Container[str]) -> None:
+    # In one order for all, so that two who claim the same charges never wait for each other.
     rows = [
-        {"library": payment.library, "charge_id": line.charge_id, "payment_id": payment.id}
-        for line in payment.lines
-        if line.charge_id not in held
+        {"library": payment.library, "charge_id": charge_id, "payment_id": payment.id}
+        for charge_id in sorted(line.charge_id for line in payment.lines)
+        if charge_id not in held
     ]
     if not rows:
         return
@@ -123,6 +125,7 @@ def unsettled_collector(connection: Connection, payment: Payment) -> str | None:
 
 def receipt_holder(connection: Connection, payment: Payment, receipt_number: str) -> str | None:
     """Return another paid payment of the same register server that has this receipt number."""
+    one_at_a_time(connection, f"receipt {payment.register_server} {receipt_number}")
     same = select(t.payment.c.id).where(
         t.payment.c.receipt_number == receipt_number,
         t.payment.c.register_server == payment.register_server,
@@ -178,9 +181,10 @@ def unlock_patron(connection: Connection, payment: Payment, now: float) -> None:
     connection.execute(update(t.task).where(waiting, t.task.c.due_at > now, t.task.c.attempt == 0).values(due_at=now))
 
 
-def _read_where(connection: Connection, condition: Any) -> tuple[Payment, ...]:
+def _read_where(connection: Connection, condition: Any, *, hold: bool = False) -> tuple[Payment, ...]:
     newest_first = (t.payment.c.created_at.desc(), t.payment.c.id)
-    rows = connection.execute(select(t.payment).where(condition).order_by(*newest_first)).all()
+    wanted = select(t.payment).where(condition).order_by(*newest_first)
+    rows = connection.execute(wanted.with_for_update() if hold else wanted).all()
     lines: dict[str, list[Line]] = {row.id: [] for row in rows}
     ids = select(t.payment.c.id).where(condition)
     order = select(t.line).where(t.line.c.payment_id.in_(ids)).order_by(t.line.c.payment_id, t.line.c.n)

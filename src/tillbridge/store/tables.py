@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -28,6 +29,9 @@ metadata = MetaData(
     }
 )
 
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+"""A number that the database counts up; SQLite knows one kind of whole number."""
+
 payment = Table(
     "payment",
     metadata,
@@ -50,7 +54,10 @@ payment = Table(
     Column("receipt_number", String(200)),
     Column("collected_minor", Integer),
     Column("cancel_wished", Boolean, nullable=False),
-    Index("ix_payment_created_at", "created_at"),
+    Index("ix_payment_created_at", "created_at", "id"),
+    Index("ix_payment_branch", "branch", "register", "created_at", "id"),
+    Index("ix_payment_clerk", "clerk", "created_at", "id"),
+    Index("ix_payment_patron_id", "patron_id", "created_at", "id"),
     Index("ix_payment_receipt_number", "receipt_number"),
     Index("ix_payment_collection_booking", "collection", "booking"),
 )
@@ -89,14 +96,18 @@ claim = Table(
 event = Table(
     "event",
     metadata,
-    Column("payment_id", ForeignKey("payment.id"), primary_key=True),
-    Column("seq", Integer, primary_key=True),
+    # Where the event stands among those of all payments, for whoever follows the news.
+    Column("position", _NUMBER, primary_key=True),
+    Column("payment_id", ForeignKey("payment.id"), nullable=False),
+    Column("seq", Integer, nullable=False),
     Column("at", Float(53), nullable=False, index=True),
     Column("actor", String(200), nullable=False),
     Column("kind", String(40), nullable=False),
     Column("facts", Text, nullable=False),
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    UniqueConstraint("payment_id", "seq"),
+    sqlite_autoincrement=True,
 )
 
 seal = Table(
@@ -109,7 +120,7 @@ seal = Table(
 message = Table(
     "message",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _NUMBER, primary_key=True),
     Column("payment_id", ForeignKey("payment.id"), index=True),
     Column("at", Float(53), nullable=False),
     Column("direction", String(16), nullable=False),
@@ -120,7 +131,7 @@ message = Table(
 task = Table(
     "task",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", _NUMBER, primary_key=True),
     Column("payment_id", String(40), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("due_at", Float(53), nullable=False),
@@ -180,5 +191,70 @@ open_case = Table(
         unique=True,
         sqlite_where=text("closed_at IS NULL"),
         postgresql_where=text("closed_at IS NULL"),
+    ),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", String(80), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    Column("branches", Text),
+    Column("created_at", Float(53), nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("withdrawn_at", Float(53)),
+    Column("withdrawn_by", String(200)),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("api_key_id", String(16), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("at", Float(53), nullable=False, index=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+product_map = Table(
+    "product_map",
+    metadata,
+    Column("version", Integer, primary_key=True),
+    Column("at", Float(53), nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("origin", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+branch_switch = Table(
+    "branch_switch",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("branch", String(40), nullable=False, index=True),
+    Column("at", Float(53), nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("on", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+alarm = Table(
+    "alarm",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("case_id", ForeignKey("open_case.id"), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("done_at", Float(53)),
+    UniqueConstraint("case_id", "channel"),
+    Index(
+        "ix_alarm_waiting",
+        "id",
+        sqlite_where=text("done_at IS NULL"),
+        postgresql_where=text("done_at IS NULL"),
     ),
 )

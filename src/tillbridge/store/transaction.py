@@ -17,13 +17,17 @@ from tillbridge.store import outbox, payments, records
 
 
 class SqlTransaction:
-    """Bind the statements to one connection with an open transaction."""
+    """Bind the statements to one connection with an open transaction.
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    A transaction that `writes` holds every payment that it reads until its end: others who would change it wait.
+    """
+
+    def __init__(self, connection: Connection, *, writes: bool = True) -> None:
+        self._connection, self._writes = connection, writes
+        self.appended: list[Event] = []
 
     def payment(self, payment_id: str) -> Payment | None:
-        return payments.read(self._connection, payment_id)
+        return payments.read(self._connection, payment_id, hold=self._writes)
 
     def add_payment(self, payment: Payment, payer: Payer | None) -> None:
         payments.add(self._connection, payment, payer)
@@ -65,7 +69,9 @@ class SqlTransaction:
         payments.unlock_patron(self._connection, payment, now)
 
     def append_event(self, payment_id: str, at: float, actor: str, kind: str, facts: Facts) -> Event:
-        return records.append_event(self._connection, payment_id, at, actor, kind, facts)
+        event = records.append_event(self._connection, payment_id, at, actor, kind, facts)
+        self.appended.append(event)
+        return event
 
     def history(self, payment_id: str) -> tuple[tuple[Event, str], ...]:
         return records.history(self._connection, payment_id)

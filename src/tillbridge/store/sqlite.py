@@ -8,6 +8,7 @@ import contextlib
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,13 +19,14 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 
+from tillbridge.domain.history import Event
 from tillbridge.errors import SettingsError
-from tillbridge.service.store_port import Transaction
+from tillbridge.service.store_port import Committed, Transaction, nobody
 from tillbridge.store.migrate import migrate
 from tillbridge.store.transaction import SqlTransaction
 
 T = TypeVar("T")
-_Outcome = tuple[Any, BaseException | None]
+_Outcome = tuple[Any, BaseException | None, list[Event]]
 
 GROUP_LIMIT = 256
 """How many pieces of work may share one commit."""
@@ -51,10 +53,13 @@ class SqliteStore:
     time shares a commit; each piece has its own savepoint, so that one that raises takes no other with it.
     """
 
+    alone = True
+
     def __init__(self, path: Path) -> None:
         """Open or create the file, take its lock and bring its tables up to date; raise SettingsError if it cannot."""
         # Another name of the same file is no other file, and its lock is the same one.
         path = Path(os.path.realpath(path))
+        self.committed: Committed = nobody
         self._lock = _only_process(path)
         self._engine = _engine(path)
         self._closed = False
@@ -81,6 +86,10 @@ class SqliteStore:
         """Run `work` on a snapshot; it must change nothing."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
+    def time(self) -> float:
+        """Return this machine's time: no other machine has the file."""
+        return time.time()
+
     def close(self) -> None:
         """Finish what waits and release the file."""
         self._closed = True
@@ -94,7 +103,7 @@ class SqliteStore:
         with self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN")
             try:
-                return work(SqlTransaction(connection))
+                return work(SqlTransaction(connection, writes=False))
             finally:
                 connection.rollback()
 
@@ -102,7 +111,8 @@ class SqliteStore:
         with self._engine.connect() as connection:
             while (first := self._next(connection)) is not None:
                 group, last = self._waiting(first)
-                _commit_group(connection, [piece for piece in group if piece.done.set_running_or_notify_cancel()])
+                wanted = [piece for piece in group if piece.done.set_running_or_notify_cancel()]
+                _commit_group(connection, wanted, self.committed)
                 if last:
                     return
 
@@ -132,19 +142,20 @@ class _Dropped(Exception):  # noqa: N818 - it never leaves this module
         self.cause = cause
 
 
-def _commit_group(connection: Connection, group: list[_Piece]) -> None:
+def _commit_group(connection: Connection, group: list[_Piece], committed: Committed) -> None:
     """Run a group in one transaction; each piece by itself where the database drops what they share."""
     try:
         outcomes = _outcomes(connection, group)
     except _Dropped as dropped:
         if len(group) > 1:
             for piece in group:
-                _commit_group(connection, [piece])
+                _commit_group(connection, [piece], committed)
             return
-        outcomes = [(None, dropped.cause)]
+        outcomes = [(None, dropped.cause, [])]
     except BaseException as failure:  # noqa: BLE001 - whatever hinders the commit is each caller's to hear
-        outcomes = [(None, failure)] * len(group)
-    for piece, (result, error) in zip(group, outcomes, strict=True):
+        outcomes = [(None, failure, [])] * len(group)
+    committed([event for _, _, events in outcomes for event in events])
+    for piece, (result, error, _) in zip(group, outcomes, strict=True):
         if error is not None:
             piece.done.set_exception(error)
         else:
@@ -165,17 +176,17 @@ def _outcomes(connection: Connection, group: list[_Piece]) -> list[_Outcome]:
 
 
 def _run(connection: Connection, work: Callable[[Transaction], Any]) -> _Outcome:
-    savepoint = connection.begin_nested()
+    savepoint, transaction = connection.begin_nested(), SqlTransaction(connection)
     try:
-        result = work(SqlTransaction(connection))
+        result = work(transaction)
     except BaseException as error:  # noqa: BLE001 - the caller gets it; the others of the group go on
         try:
             savepoint.rollback()
         except DatabaseError:
             raise _Dropped(error) from error
-        return None, error
+        return None, error, []
     savepoint.commit()
-    return result, None
+    return result, None, transaction.appended
 
 
 def _empty_log(connection: Connection) -> None:

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One PostgreSQL server for a whole run of the tests, however many processes share them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from sqlalchemy import URL
+
+from support.postgres import ADDRESS, cluster, database, shared_server
+
+_held = ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the server before the processes that share the tests, so that all of them find its address."""
+    starts_others = getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput")
+    if starts_others and not config.option.collectonly:
+        made = _held.enter_context(cluster())
+        os.environ[ADDRESS] = made.url.render_as_string(hide_password=False)
+
+
+def pytest_unconfigure() -> None:
+    """Stop what this process has started."""
+    _held.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[URL]:
+    with shared_server() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres(postgres_server: URL) -> Iterator[URL]:
+    """An empty database."""
+    with database(postgres_server) as url:
+        yield url
