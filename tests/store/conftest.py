@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.stores import AnyStore, quick_postgres_store
 from tillbridge.store.sqlite import SqliteStore
 
 
@@ -15,9 +16,18 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[SqliteStore]:
+def sqlite_store(path: Path) -> Iterator[SqliteStore]:
     opened = SqliteStore(path)
     try:
         yield opened
     finally:
         opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest) -> Iterator[AnyStore]:
+    if request.param == "sqlite":
+        yield request.getfixturevalue("sqlite_store")
+        return
+    with quick_postgres_store(request.getfixturevalue("postgres_server")) as opened:
+        yield opened

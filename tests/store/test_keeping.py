@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import Connection, text
 
 from support.payments import make_payment
+from support.stores import AnyStore
 from tillbridge.domain.history import GENESIS, seal
 from tillbridge.service.store_port import Message, Transaction
 from tillbridge.store import records
-from tillbridge.store.sqlite import SqliteStore
 from tillbridge.store.transaction import SqlTransaction
 from tillbridge.store.verifying import verify
 
@@ -27,7 +27,7 @@ def report(raw: bytes, payment_id: str | None = None) -> Message:
     return Message(0.0, "report", "Paid", raw, payment_id)
 
 
-async def keep(store: SqliteStore, *messages: Message) -> None:
+async def keep(store: AnyStore, *messages: Message) -> None:
     def work(tx: Transaction) -> None:
         for message in messages:
             tx.keep_message(message)
@@ -35,16 +35,16 @@ async def keep(store: SqliteStore, *messages: Message) -> None:
     await store.write(work)
 
 
-async def strays(store: SqliteStore) -> Sequence[bytes]:
+async def strays(store: AnyStore) -> Sequence[bytes]:
     kept = text("SELECT raw FROM message WHERE payment_id IS NULL ORDER BY id")
     return await store.read(lambda tx: connection_of(tx).execute(kept).scalars().all())
 
 
-async def numbers(store: SqliteStore, payment_id: str) -> list[int]:
+async def numbers(store: AnyStore, payment_id: str) -> list[int]:
     return [int(message.raw) for message in await store.read(lambda tx: tx.messages(payment_id))]
 
 
-async def add(store: SqliteStore, *payment_ids: str) -> None:
+async def add(store: AnyStore, *payment_ids: str) -> None:
     def work(tx: Transaction) -> None:
         for n, payment_id in enumerate(payment_ids):
             tx.add_payment(make_payment(payment_id, str(n)), None)
@@ -52,7 +52,7 @@ async def add(store: SqliteStore, *payment_ids: str) -> None:
     await store.write(work)
 
 
-async def test_of_a_message_that_belongs_to_nobody_only_the_beginning_is_kept(store: SqliteStore) -> None:
+async def test_of_a_message_that_belongs_to_nobody_only_the_beginning_is_kept(store: AnyStore) -> None:
     await add(store, "A1")
     long = bytes(n % 251 for n in range(1024 * 1024))
     await keep(store, report(long), report(b"short"), report(long, "A1"))
@@ -62,7 +62,7 @@ async def test_of_a_message_that_belongs_to_nobody_only_the_beginning_is_kept(st
 
 @pytest.mark.parametrize("rhythm", [2, 3, 100])
 async def test_strays_are_bounded_at_every_moment_whatever_is_stored_between_them(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, rhythm: int
+    store: AnyStore, monkeypatch: pytest.MonkeyPatch, rhythm: int
 ) -> None:
     monkeypatch.setattr(records, "STRAY_MESSAGES_KEPT", 5)
     monkeypatch.setattr(records, "STRAYS_DROPPED", 3)
@@ -82,7 +82,7 @@ async def test_strays_are_bounded_at_every_moment_whatever_is_stored_between_the
     ],
 )
 async def test_of_a_payment_s_messages_the_first_and_the_last_are_kept(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, sent: int, kept: list[int]
+    store: AnyStore, monkeypatch: pytest.MonkeyPatch, sent: int, kept: list[int]
 ) -> None:
     monkeypatch.setattr(records, "MESSAGES_KEPT", 3)
     await add(store, "A1", "A2")
@@ -94,7 +94,7 @@ async def test_of_a_payment_s_messages_the_first_and_the_last_are_kept(
     assert await strays(store) == [b"stray"]
 
 
-async def test_at_most_two_hundred_messages_of_a_payment_are_kept(store: SqliteStore) -> None:
+async def test_at_most_two_hundred_messages_of_a_payment_are_kept(store: AnyStore) -> None:
     await add(store, "A1")
     await keep(store, *(report(b"%d" % n, "A1") for n in range(300)))
     assert await numbers(store, "A1") == [*range(100), *range(200, 300)]
@@ -107,7 +107,7 @@ def at(day: str, hour: int = 12) -> float:
     return datetime.fromisoformat(day).replace(hour=hour, tzinfo=UTC).timestamp()
 
 
-async def happen(store: SqliteStore, *moments: float) -> None:
+async def happen(store: AnyStore, *moments: float) -> None:
     def work(tx: Transaction) -> None:
         for moment in moments:
             tx.append_event("A1", moment, "till", "noted", {})
@@ -115,22 +115,22 @@ async def happen(store: SqliteStore, *moments: float) -> None:
     await store.write(work)
 
 
-async def sealed(store: SqliteStore, until: str) -> int:
+async def sealed(store: AnyStore, until: str) -> int:
     return await store.write(lambda tx: tx.seal_missing(date.fromisoformat(until)))
 
 
-async def seals(store: SqliteStore) -> dict[str, str]:
+async def seals(store: AnyStore) -> dict[str, str]:
     stored = text("SELECT day, hash FROM seal ORDER BY day")
     rows = await store.read(lambda tx: connection_of(tx).execute(stored).all())
     return {row.day: row.hash for row in rows}
 
 
-async def breaks(store: SqliteStore) -> tuple[str, ...]:
+async def breaks(store: AnyStore) -> tuple[str, ...]:
     return (await store.read(lambda tx: verify(connection_of(tx)))).breaks
 
 
 async def test_every_missing_day_is_sealed_on_top_of_the_one_before_also_where_nothing_happened(
-    store: SqliteStore,
+    store: AnyStore,
 ) -> None:
     await add(store, "A1")
     await happen(store, at("2027-02-26", 23), at("2027-03-01", 0), at("2027-03-02", 1))
@@ -147,7 +147,7 @@ async def test_every_missing_day_is_sealed_on_top_of_the_one_before_also_where_n
     assert await breaks(store) == ()
 
 
-async def test_a_seal_is_over_the_last_event_of_each_chain_that_grew_that_day(store: SqliteStore) -> None:
+async def test_a_seal_is_over_the_last_event_of_each_chain_that_grew_that_day(store: AnyStore) -> None:
     await add(store, "A1", "A2", "A3")
     midnight = at("2027-01-16", 0)
     moments = (("A1", midnight - 9), ("A2", midnight - 8), ("A1", midnight - 0.001), ("A1", midnight), ("A3", midnight))
@@ -162,7 +162,7 @@ async def test_a_seal_is_over_the_last_event_of_each_chain_that_grew_that_day(st
     assert await seals(store) == {"2027-01-15": first, "2027-01-16": second}
 
 
-async def test_days_after_an_older_seal_are_made_up_for(store: SqliteStore) -> None:
+async def test_days_after_an_older_seal_are_made_up_for(store: AnyStore) -> None:
     await add(store, "A1")
     await happen(store, at("2027-01-15"), at("2027-01-17"))
     assert await sealed(store, "2027-01-15") == 1
@@ -171,7 +171,7 @@ async def test_days_after_an_older_seal_are_made_up_for(store: SqliteStore) -> N
     assert await breaks(store) == ()
 
 
-async def test_nothing_is_sealed_where_nothing_ever_happened_or_only_later(store: SqliteStore) -> None:
+async def test_nothing_is_sealed_where_nothing_ever_happened_or_only_later(store: AnyStore) -> None:
     assert await sealed(store, "2027-01-15") == 0
     await add(store, "A1")
     await happen(store, at("2027-01-16", 0))
@@ -179,7 +179,7 @@ async def test_nothing_is_sealed_where_nothing_ever_happened_or_only_later(store
     assert await seals(store) == {}
 
 
-async def test_a_clock_that_went_back_seals_nothing_again(store: SqliteStore) -> None:
+async def test_a_clock_that_went_back_seals_nothing_again(store: AnyStore) -> None:
     await add(store, "A1")
     await happen(store, at("2027-01-15"))
     await sealed(store, "2027-01-20")
@@ -188,7 +188,7 @@ async def test_a_clock_that_went_back_seals_nothing_again(store: SqliteStore) ->
 
 
 async def test_so_many_days_are_sealed_at_once_and_the_rest_the_next_time(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    store: AnyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert records.DAYS_AT_ONCE == 4000
     monkeypatch.setattr(records, "DAYS_AT_ONCE", 10)

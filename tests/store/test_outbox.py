@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import pytest
 
+from support.stores import AnyStore
 from tillbridge.service.store_port import Task, TaskKind, Transaction
-from tillbridge.store.sqlite import SqliteStore
 
 ALL = tuple(TaskKind)
 
 
-async def plan(store: SqliteStore, *tasks: tuple[str, TaskKind, float]) -> None:
+async def plan(store: AnyStore, *tasks: tuple[str, TaskKind, float]) -> None:
     def work(tx: Transaction) -> None:
         for payment_id, kind, due_at in tasks:
             tx.add_task(payment_id, kind, due_at)
@@ -23,11 +23,11 @@ async def plan(store: SqliteStore, *tasks: tuple[str, TaskKind, float]) -> None:
     await store.write(work)
 
 
-async def claim(store: SqliteStore, owner: str, now: float, until: float = 100.0, limit: int = 99) -> tuple[Task, ...]:
+async def claim(store: AnyStore, owner: str, now: float, until: float = 100.0, limit: int = 99) -> tuple[Task, ...]:
     return await store.write(lambda tx: tx.claim_tasks(owner, ALL, now, until, limit))
 
 
-async def test_what_is_due_is_claimed_oldest_first_and_up_to_a_limit(store: SqliteStore) -> None:
+async def test_what_is_due_is_claimed_oldest_first_and_up_to_a_limit(store: AnyStore) -> None:
     await plan(store, ("A3", TaskKind.SEND, 3.0), ("A1", TaskKind.SEND, 1.0), ("A2", TaskKind.SEND, 1.0))
     await plan(store, ("A4", TaskKind.SEND, 9.0))
     assert [task.payment_id for task in await claim(store, "me", 5.0, limit=2)] == ["A1", "A2"]
@@ -35,33 +35,33 @@ async def test_what_is_due_is_claimed_oldest_first_and_up_to_a_limit(store: Sqli
     assert await claim(store, "me", 5.0) == ()
 
 
-async def test_a_claimed_task_says_who_has_it_and_until_when(store: SqliteStore) -> None:
+async def test_a_claimed_task_says_who_has_it_and_until_when(store: AnyStore) -> None:
     await plan(store, ("A1", TaskKind.BOOK, 1.0))
     (task,) = await claim(store, "me", 1.0, 61.0)
     assert task == Task(task.id, "A1", TaskKind.BOOK, 0, "me", 61.0)
 
 
-async def test_only_wanted_kinds_are_claimed(store: SqliteStore) -> None:
+async def test_only_wanted_kinds_are_claimed(store: AnyStore) -> None:
     await plan(store, ("A1", TaskKind.BOOK, 1.0), ("A1", TaskKind.ASK, 1.0))
     tasks = await store.write(lambda tx: tx.claim_tasks("me", [TaskKind.ASK, TaskKind.SEND], 5.0, 99.0, 9))
     assert [task.kind for task in tasks] == [TaskKind.ASK]
 
 
 @pytest.mark.parametrize(("at", "taken"), [(59.9, False), (60.0, True), (1e9, True)])
-async def test_a_lease_keeps_others_away_until_it_ends(store: SqliteStore, at: float, taken: bool) -> None:
+async def test_a_lease_keeps_others_away_until_it_ends(store: AnyStore, at: float, taken: bool) -> None:
     await plan(store, ("A1", TaskKind.BOOK, 1.0))
     await claim(store, "me", 1.0, 60.0)
     assert bool(await claim(store, "other", at, at + 60)) is taken
 
 
-async def test_two_owners_that_claim_at_once_share_the_tasks_and_never_one(store: SqliteStore) -> None:
+async def test_two_owners_that_claim_at_once_share_the_tasks_and_never_one(store: AnyStore) -> None:
     await plan(store, *((f"A{n}", TaskKind.SEND, 1.0) for n in range(60)))
     claimed = await asyncio.gather(*(claim(store, f"owner {n}", 5.0, limit=7) for n in range(10)))
     ids = [task.id for tasks in claimed for task in tasks]
     assert len(ids) == len(set(ids)) == 60
 
 
-async def test_a_payment_has_one_task_of_a_kind_and_it_moves_only_to_an_earlier_time(store: SqliteStore) -> None:
+async def test_a_payment_has_one_task_of_a_kind_and_it_moves_only_to_an_earlier_time(store: AnyStore) -> None:
     await plan(store, ("A1", TaskKind.BOOK, 5.0), ("A1", TaskKind.BOOK, 9.0))
     assert await store.read(lambda tx: tx.next_due(ALL)) == 5.0
     await plan(store, ("A1", TaskKind.BOOK, 2.0))
@@ -69,7 +69,7 @@ async def test_a_payment_has_one_task_of_a_kind_and_it_moves_only_to_an_earlier_
     assert len(await claim(store, "me", 99.0)) == 1
 
 
-async def test_leases_are_renewed_for_their_owner_alone(store: SqliteStore) -> None:
+async def test_leases_are_renewed_for_their_owner_alone(store: AnyStore) -> None:
     await plan(store, ("A1", TaskKind.SEND, 1.0), ("A2", TaskKind.SEND, 1.0), ("A3", TaskKind.SEND, 1.0))
     mine = await claim(store, "me", 1.0, 60.0, limit=2)
     (theirs,) = await claim(store, "other", 1.0, 60.0)
@@ -79,7 +79,7 @@ async def test_leases_are_renewed_for_their_owner_alone(store: SqliteStore) -> N
     assert await store.write(lambda tx: tx.renew_leases("me", [mine[1].id], 200.0)) == frozenset()
 
 
-async def test_thousands_of_leases_are_renewed_at_once(store: SqliteStore) -> None:
+async def test_thousands_of_leases_are_renewed_at_once(store: AnyStore) -> None:
     await plan(store, *((f"A{n}", TaskKind.SEND, 1.0) for n in range(1203)))
     mine = await claim(store, "me", 1.0, limit=5000)
     ids = [task.id for task in mine]
@@ -87,7 +87,7 @@ async def test_thousands_of_leases_are_renewed_at_once(store: SqliteStore) -> No
     assert await claim(store, "other", 899.0) == ()
 
 
-async def test_no_leases_to_renew_are_none(store: SqliteStore) -> None:
+async def test_no_leases_to_renew_are_none(store: AnyStore) -> None:
     assert await store.write(lambda tx: tx.renew_leases("me", [], 90.0)) == frozenset()
 
 
@@ -99,7 +99,7 @@ FORMER_OWNERS: dict[str, Callable[[Transaction, Task], None]] = {
 
 @pytest.mark.parametrize("late", FORMER_OWNERS.values(), ids=FORMER_OWNERS)
 async def test_what_a_former_owner_does_changes_nothing(
-    store: SqliteStore, late: Callable[[Transaction, Task], None]
+    store: AnyStore, late: Callable[[Transaction, Task], None]
 ) -> None:
     await plan(store, ("A1", TaskKind.BOOK, 1.0))
     (former,) = await claim(store, "me", 1.0, 60.0)
@@ -110,9 +110,7 @@ async def test_what_a_former_owner_does_changes_nothing(
 
 
 @pytest.mark.parametrize("late", FORMER_OWNERS.values(), ids=FORMER_OWNERS)
-async def test_what_an_owner_does_twice_counts_once(
-    store: SqliteStore, late: Callable[[Transaction, Task], None]
-) -> None:
+async def test_what_an_owner_does_twice_counts_once(store: AnyStore, late: Callable[[Transaction, Task], None]) -> None:
     await plan(store, ("A1", TaskKind.BOOK, 1.0))
     (first,) = await claim(store, "me", 1.0, 60.0)
     await store.write(lambda tx: tx.postpone_task(first, 5.0, 1))
@@ -124,7 +122,7 @@ async def test_what_an_owner_does_twice_counts_once(
 
 @pytest.mark.parametrize("late", FORMER_OWNERS.values(), ids=FORMER_OWNERS)
 async def test_who_still_works_on_a_dropped_task_does_not_end_the_next_one(
-    store: SqliteStore, late: Callable[[Transaction, Task], None]
+    store: AnyStore, late: Callable[[Transaction, Task], None]
 ) -> None:
     """A held request whose payment a report has decided comes back after the booking was claimed."""
     await plan(store, ("A1", TaskKind.SEND, 1.0))
@@ -142,7 +140,7 @@ async def test_who_still_works_on_a_dropped_task_does_not_end_the_next_one(
     assert await store.write(lambda tx: tx.renew_leases("me", [booking.id], 200.0)) == {booking.id}
 
 
-async def test_a_finished_task_is_gone(store: SqliteStore) -> None:
+async def test_a_finished_task_is_gone(store: AnyStore) -> None:
     await plan(store, ("A1", TaskKind.BOOK, 1.0))
     (task,) = await claim(store, "me", 1.0)
     await store.write(lambda tx: tx.finish_task(task))
@@ -150,7 +148,7 @@ async def test_a_finished_task_is_gone(store: SqliteStore) -> None:
     assert await claim(store, "me", 1e9) == ()
 
 
-async def test_a_postponed_task_is_free_again_at_its_time(store: SqliteStore) -> None:
+async def test_a_postponed_task_is_free_again_at_its_time(store: AnyStore) -> None:
     await plan(store, ("A1", TaskKind.BOOK, 1.0))
     (task,) = await claim(store, "me", 1.0)
     await store.write(lambda tx: tx.postpone_task(task, 30.0, 4))
@@ -159,7 +157,7 @@ async def test_a_postponed_task_is_free_again_at_its_time(store: SqliteStore) ->
     assert (again.id, again.attempt, again.lease_owner) == (task.id, 4, "other")
 
 
-async def test_tasks_are_dropped_by_payment_and_kind_even_while_claimed(store: SqliteStore) -> None:
+async def test_tasks_are_dropped_by_payment_and_kind_even_while_claimed(store: AnyStore) -> None:
     await plan(store, *((payment_id, kind, 1.0) for payment_id in ("A1", "A2") for kind in ALL))
     await claim(store, "me", 1.0, limit=3)
     await store.write(lambda tx: tx.drop_tasks("A1", TaskKind.SEND, TaskKind.LIMIT, TaskKind.ASK))
@@ -172,7 +170,7 @@ async def test_tasks_are_dropped_by_payment_and_kind_even_while_claimed(store: S
     assert sum(task.payment_id == "A2" for task in left) == len(ALL)
 
 
-async def test_every_lease_ends_at_once_where_the_owner_is_known_to_be_dead(store: SqliteStore) -> None:
+async def test_every_lease_ends_at_once_where_the_owner_is_known_to_be_dead(store: AnyStore) -> None:
     await plan(store, ("A1", TaskKind.SEND, 1.0), ("A2", TaskKind.BOOK, 1.0), ("A3", TaskKind.ASK, 50.0))
     await claim(store, "dead", 1.0, 1e9)
     await store.write(lambda tx: tx.expire_leases())
@@ -184,7 +182,7 @@ async def test_every_lease_ends_at_once_where_the_owner_is_known_to_be_dead(stor
     [(None, 3.0), (2.0, 2.0), (60.0, 7.0)],
 )
 async def test_the_next_work_is_the_next_free_task_or_the_end_of_the_next_lease(
-    store: SqliteStore, leased_until: float | None, next_due: float
+    store: AnyStore, leased_until: float | None, next_due: float
 ) -> None:
     await plan(store, ("A1", TaskKind.BOOK, 3.0), ("A2", TaskKind.BOOK, 7.0), ("A3", TaskKind.SEND, 0.5))
     if leased_until is not None:

@@ -24,6 +24,12 @@ from tillbridge.store.transaction import SqlTransaction
 NAME = "Mäkinen-Ruostevirta"
 
 
+@pytest.fixture
+def store(sqlite_store: SqliteStore) -> SqliteStore:
+    """SQLite's store: how it groups, and what it does when the disk is full, is its own."""
+    return sqlite_store
+
+
 def connection_of(tx: Transaction) -> Connection:
     assert isinstance(tx, SqlTransaction)
     return tx._connection

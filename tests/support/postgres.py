@@ -10,6 +10,7 @@ import itertools
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -61,6 +62,13 @@ def programs() -> Path:
 @contextmanager
 def cluster(**settings: str) -> Iterator[Cluster]:
     """Start a server and stop it when the block ends."""
+    with initialised() as made, running(made, **settings):
+        yield made
+
+
+@contextmanager
+def initialised() -> Iterator[Cluster]:
+    """Make a cluster that does not run yet, and remove it when the block ends."""
     user = _user()
     folder = Path(tempfile.mkdtemp(prefix="tillbridge-pg-"))
     if user is not None:
@@ -68,8 +76,7 @@ def cluster(**settings: str) -> Iterator[Cluster]:
     made = Cluster(folder, programs(), _free_port())
     try:
         _initialise(made, user)
-        with running(made, **settings):
-            yield made
+        yield made
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -85,7 +92,7 @@ def running(made: Cluster, **settings: str) -> Iterator[subprocess.Popen[bytes]]
         _wait_for(made, server)
         yield server
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGINT)  # which ends the connections of whoever still has one
         try:
             server.wait(20)
         except subprocess.TimeoutExpired:
@@ -93,11 +100,16 @@ def running(made: Cluster, **settings: str) -> Iterator[subprocess.Popen[bytes]]
             server.wait()
 
 
+def unique_name() -> str:
+    """Return a name that no other database of this test run has."""
+    return f"t{os.getpid()}_{next(_numbers)}"
+
+
 @contextmanager
 def database(server: URL) -> Iterator[URL]:
     """Make an empty database and drop it when the block ends."""
-    name = f"t{os.getpid()}_{next(_numbers)}"
-    with psycopg.connect(_conninfo(server), autocommit=True) as connection:
+    name = unique_name()
+    with psycopg.connect(conninfo(server), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         try:
             yield server.set(database=name)
@@ -115,7 +127,8 @@ def shared_server() -> Iterator[URL]:
         yield made.url
 
 
-def _conninfo(url: URL) -> str:
+def conninfo(url: URL) -> str:
+    """Return the address as the driver takes it."""
     return url.render_as_string(hide_password=False)
 
 
@@ -143,7 +156,7 @@ def _wait_for(made: Cluster, server: subprocess.Popen[bytes]) -> None:
     while True:
         assert server.poll() is None, (made.folder / "log").read_text(errors="replace")
         try:
-            psycopg.connect(_conninfo(made.url), connect_timeout=2).close()
+            psycopg.connect(conninfo(made.url), connect_timeout=2).close()
         except psycopg.OperationalError:
             assert time.monotonic() < until, (made.folder / "log").read_text(errors="replace")
             time.sleep(0.05)

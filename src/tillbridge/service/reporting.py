@@ -96,8 +96,7 @@ def _stray(tx: Transaction, world: World, servers: Sequence[str], report: Report
             return Reply(400, why)
         case Paid(receipt, total):
             facts = {"reported_id": report.payment_id, "receipt": receipt, "sum_minor": total}
-            known = [case.facts.get("reported_id") for case in tx.open_cases() if case.payment_id is None]
-            if report.payment_id not in known:
+            if not tx.stray_is_known(report.payment_id):
                 tx.open_case(CaseKind.PAID_FOR_UNKNOWN_ID, None, now, facts)
     return Reply(404, "no payment has this id")
 

@@ -96,16 +96,23 @@ async def resolve_case(world: World, case_id: int, word: Word) -> None:
 
 
 def _resolve(tx: Transaction, world: World, case_id: int, word: Word) -> None:
-    case = tx.case(case_id)
-    if case is None or case.closed_at is not None:
-        raise Declined("no_such_case", "There is no such open case.")
+    case = _open_case(tx, case_id)
+    payment = _known(tx, case.payment_id) if case.payment_id else None
+    # Read again now that the payment is held: another person may have decided while this one waited for it.
+    case = _open_case(tx, case_id)
     if word.action not in ACTIONS[case.kind]:
         raise Declined("wrong_action", f"A case of this kind cannot be resolved by {word.action}.")
-    payment = _known(tx, case.payment_id) if case.payment_id else None
     if word.action is not Action.LOOK:
         tx.close_case(case.id, world.clock.now(), word.person, f"{word.action}: {word.reason}")
     if payment is not None:
         _decide(tx, world, case, payment, word)
+
+
+def _open_case(tx: Transaction, case_id: int) -> Case:
+    case = tx.case(case_id)
+    if case is None or case.closed_at is not None:
+        raise Declined("no_such_case", "There is no such open case.")
+    return case
 
 
 def _decide(tx: Transaction, world: World, case: Case, payment: Payment, word: Word) -> None:

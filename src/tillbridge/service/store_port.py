@@ -271,6 +271,10 @@ class Transaction(Protocol):
         """List the open cases, oldest first, of all payments or of one."""
         ...
 
+    def stray_is_known(self, reported_id: str) -> bool:
+        """Tell whether a case is open for a report that named this id of no payment; one asks at a time."""
+        ...
+
     def cases_naming(self, payment_id: str) -> tuple[Case, ...]:
         """List the open cases of other payments that name this one."""
         ...

@@ -31,7 +31,7 @@ def database_of(setting: str, folder: Path, password: str | None = None) -> Data
         return Database(path=folder / setting)
     try:
         url = make_url(setting).set(drivername="postgresql")
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         what, remedy = "this is no address of a database", "Write postgresql://user@host:5432/name"
         raise SettingsError("[bridge] database", what, remedy) from error
     return Database(url=url.set(password=password) if password is not None else url)

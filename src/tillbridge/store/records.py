@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from tillbridge.domain.history import GENESIS, Event, following, seal
 from tillbridge.service.store_port import Case, CaseKind, CreditState, Facts, Message, StoredCredit
 from tillbridge.store import tables as t
+from tillbridge.store.ordering import one_at_a_time
 
 STRAY_MESSAGES_KEPT = 10_000
 """How many messages that belong to no payment are kept: a flood of forged reports must not fill the disk."""
@@ -198,6 +199,14 @@ def open_cases(connection: Connection, payment_id: str | None) -> tuple[Case, ..
     if payment_id is not None:
         wanted = wanted.where(t.open_case.c.payment_id == payment_id)
     return tuple(_case(row) for row in connection.execute(wanted))
+
+
+def stray_is_known(connection: Connection, reported_id: str) -> bool:
+    """Tell whether a case is open for a report that named this id of no payment."""
+    one_at_a_time(connection, f"stray {reported_id}")
+    stray = (t.open_case.c.payment_id.is_(None), t.open_case.c.closed_at.is_(None))
+    rows = connection.execute(select(t.open_case).where(*stray))
+    return any(_case(row).facts.get("reported_id") == reported_id for row in rows)
 
 
 def cases_naming(connection: Connection, payment_id: str) -> tuple[Case, ...]:

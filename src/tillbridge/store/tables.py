@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
     text,
 )
@@ -32,6 +34,20 @@ metadata = MetaData(
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 """A number that the database counts up; SQLite knows one kind of whole number."""
 
+
+class Words(TypeDecorator[str]):
+    """Keep text that came from outside. PostgreSQL takes every sign but the null, which gets a stand-in there."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the text as the database takes it."""
+        if value is not None and dialect.name == "postgresql":
+            return value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+        return value
+
+
 payment = Table(
     "payment",
     metadata,
@@ -42,8 +58,8 @@ payment = Table(
     Column("branch", String(40), nullable=False),
     Column("register_server", String(40), nullable=False),
     Column("register", String(40), nullable=False),
-    Column("clerk", String(200), nullable=False),
-    Column("note", Text, nullable=False),
+    Column("clerk", Words, nullable=False),
+    Column("note", Words, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("total_minor", Integer, nullable=False),
     Column("created_at", Float(53), nullable=False),
@@ -51,7 +67,7 @@ payment = Table(
     Column("collection", String(16), nullable=False),
     Column("decided_by", String(16)),
     Column("booking", String(16), nullable=False),
-    Column("receipt_number", String(200)),
+    Column("receipt_number", Words),
     Column("collected_minor", Integer),
     Column("cancel_wished", Boolean, nullable=False),
     Index("ix_payment_created_at", "created_at", "id"),
@@ -69,7 +85,7 @@ line = Table(
     Column("n", Integer, primary_key=True),
     Column("charge_id", String(80), nullable=False),
     Column("debit_type", String(80), nullable=False),
-    Column("description", Text, nullable=False),
+    Column("description", Words, nullable=False),
     Column("product_code", String(99), nullable=False),
     Column("amount_minor", Integer, nullable=False),
     Column("owed", String(40), nullable=False),
@@ -80,9 +96,9 @@ payer = Table(
     "payer",
     metadata,
     Column("payment_id", ForeignKey("payment.id"), primary_key=True),
-    Column("surname", Text, nullable=False),
-    Column("firstname", Text, nullable=False),
-    Column("card_number", Text, nullable=False),
+    Column("surname", Words, nullable=False),
+    Column("firstname", Words, nullable=False),
+    Column("card_number", Words, nullable=False),
 )
 
 claim = Table(
@@ -124,7 +140,7 @@ message = Table(
     Column("payment_id", ForeignKey("payment.id"), index=True),
     Column("at", Float(53), nullable=False),
     Column("direction", String(16), nullable=False),
-    Column("verdict", Text, nullable=False),
+    Column("verdict", Words, nullable=False),
     Column("raw", LargeBinary, nullable=False),
 )
 

@@ -134,6 +134,9 @@ class SqlTransaction:
     def open_cases(self, payment_id: str | None = None) -> tuple[Case, ...]:
         return records.open_cases(self._connection, payment_id)
 
+    def stray_is_known(self, reported_id: str) -> bool:
+        return records.stray_is_known(self._connection, reported_id)
+
     def cases_naming(self, payment_id: str) -> tuple[Case, ...]:
         return records.cases_naming(self._connection, payment_id)
 

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stores on both engines, ready at once: the tables are made one time for each process of the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import URL
+
+from support.postgres import conninfo, unique_name
+from tillbridge.store import postgres
+from tillbridge.store.postgres import PostgresStore
+from tillbridge.store.sqlite import SqliteStore
+
+AnyStore = SqliteStore | PostgresStore
+
+
+@contextmanager
+def quick_postgres(server: URL) -> Iterator[URL]:
+    """Make a database with tables by copying one that has them, and drop it when the block ends."""
+    name, template = unique_name(), _template(server)
+    with psycopg.connect(conninfo(server), autocommit=True) as connection:
+        copy = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+        connection.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
+        try:
+            yield server.set(database=name)
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def quick_postgres_store(server: URL) -> Iterator[PostgresStore]:
+    """Open the real store on a copy of a migrated database."""
+    with quick_postgres(server) as url:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(postgres, "migrate", lambda _: None)
+            store = PostgresStore(url)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+@cache
+def _template(server: URL) -> str:
+    name = unique_name()
+    with psycopg.connect(conninfo(server), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    PostgresStore(server.set(database=name)).close()
+    return name
