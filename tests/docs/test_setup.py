@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,7 +22,10 @@ LOCKED = f"{PIP} --require-hashes --only-binary=:all: -r requirements.lock"
 LOCKED_TESTS = f"{PIP} --require-hashes --only-binary=:all: -r requirements-test.lock"
 PROJECT = f"{PIP} --no-deps --no-build-isolation -e ."
 APT_UPDATE = "apt-get -qq -o DPkg::Lock::Timeout=120 update (noninteractive)"
-APT_INSTALL = "apt-get -qq -o DPkg::Lock::Timeout=120 install -y --no-install-recommends {} (noninteractive)"
+APT_INSTALL = (
+    "apt-get -qq -o DPkg::Lock::Timeout=120 install -y --no-install-recommends"
+    " -o DPkg::Options::=--force-confold {} (noninteractive)"
+)
 
 
 def test_the_first_set_up_installs_only_hashed_wheels_and_then_the_project(machine: Machine) -> None:
@@ -226,7 +230,7 @@ def test_a_venv_that_is_there_needs_no_package_to_make_one(machine: Machine) -> 
 def test_packages_for_tests_are_asked_for_only_when_tests_are_set_up(machine: Machine) -> None:
     script = machine.checkout / "scripts/setup"
     listed = f'test_packages="chromium:{machine.world}/chromium bash:/bin/sh"'
-    script.write_text(script.read_text().replace('test_packages=""', listed))
+    script.write_text(re.sub(r'test_packages="[^"]*"', lambda _: listed, script.read_text()))
     assert machine.set_up("runtime").returncode == 0
     declined = machine.set_up("test")
     assert declined.returncode == 1

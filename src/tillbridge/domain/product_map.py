@@ -36,6 +36,10 @@ class ProductMap:
                     return codes[key]
         raise NoProductCode(f"the product map has no code for {debit_type} in branch {branch}")
 
+    def is_on(self, branch: str) -> bool:
+        """Tell whether the branch is switched on."""
+        return self.branches.get(branch, self.branches.get(DEFAULT)) is not None
+
     def _blocks(self, branch: str) -> list[Mapping[str, str]]:
         own = self.branches.get(branch, self.branches.get(DEFAULT))
         if own is None:

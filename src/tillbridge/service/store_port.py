@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from tillbridge.domain.history import Event
 from tillbridge.domain.payment import Payment
+from tillbridge.service.administration_port import Administration
 from tillbridge.service.register_port import Payer
 
 T = TypeVar("T")
@@ -128,7 +129,15 @@ class Stale(Exception):  # noqa: N818 - a lost race is no fault
     """Say that another one changed the payment first: read it again and decide again."""
 
 
-class Transaction(Protocol):
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Hold an event with its place among those of all payments; places grow, but may become durable out of order."""
+
+    position: int
+    event: Event
+
+
+class Transaction(Administration, Protocol):
     """Do everything that one change needs in one database transaction; plain and synchronous."""
 
     def payment(self, payment_id: str) -> Payment | None:
@@ -187,6 +196,18 @@ class Transaction(Protocol):
         """Read a payment's events in order, each with its stored hash."""
         ...
 
+    def events_after(self, position: int, limit: int) -> tuple[Placed, ...]:
+        """Read the events of all payments that stand behind this place, in order."""
+        ...
+
+    def events_at(self, positions: Sequence[int]) -> tuple[Placed, ...]:
+        """Read the events at these places, in order, where there are any."""
+        ...
+
+    def last_position(self) -> int:
+        """Return the place of the newest event, or 0."""
+        ...
+
     def seal_missing(self, until_day: date) -> int:
         """Seal every day (UTC) that is not sealed yet, up to and with this one; return how many."""
         ...
@@ -223,6 +244,14 @@ class Transaction(Protocol):
 
     def postpone_task(self, task: Task, due_at: float, attempt: int) -> None:
         """Give a task back to be done again later, if the lease is still this one's."""
+        ...
+
+    def lease_owners(self) -> frozenset[str]:
+        """Name the processes that hold a lease."""
+        ...
+
+    def expire_leases_of(self, owner: str) -> None:
+        """End every lease of a process that is known to be dead."""
         ...
 
     def expire_leases(self) -> None:

@@ -77,6 +77,17 @@ def expire_all(connection: Connection) -> None:
     connection.execute(update(t.task).where(t.task.c.lease_owner.is_not(None)).values(lease_until=0.0))
 
 
+def lease_owners(connection: Connection) -> frozenset[str]:
+    """Name the processes that hold a lease."""
+    held = select(t.task.c.lease_owner).where(t.task.c.lease_owner.is_not(None), t.task.c.lease_until > 0.0)
+    return frozenset(connection.execute(held.distinct()).scalars())
+
+
+def expire_all_of(connection: Connection, owner: str) -> None:
+    """End every lease of one process."""
+    connection.execute(update(t.task).where(t.task.c.lease_owner == owner).values(lease_until=0.0))
+
+
 def next_due(connection: Connection, kinds: Sequence[TaskKind]) -> float | None:
     """Return when the next task is due that nobody holds, or when the next lease ends."""
     wanted = t.task.c.kind.in_(kinds)

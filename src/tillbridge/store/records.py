@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from tillbridge.domain.history import GENESIS, Event, following, seal
-from tillbridge.service.store_port import Case, CaseKind, CreditState, Facts, Message, StoredCredit
+from tillbridge.service.store_port import Case, CaseKind, CreditState, Facts, Message, Placed, StoredCredit
 from tillbridge.store import tables as t
 from tillbridge.store.ordering import one_at_a_time
 
@@ -58,6 +59,25 @@ def history(connection: Connection, payment_id: str) -> tuple[tuple[Event, str],
     """Read a payment's events with their stored hashes."""
     rows = connection.execute(select(t.event).where(t.event.c.payment_id == payment_id).order_by(t.event.c.seq))
     return tuple((event_of(row), row.hash) for row in rows)
+
+
+def events_after(connection: Connection, position: int, limit: int) -> tuple[Placed, ...]:
+    """Read the events of all payments behind a place."""
+    behind = select(t.event).where(t.event.c.position > position).order_by(t.event.c.position).limit(limit)
+    return tuple(Placed(row.position, event_of(row)) for row in connection.execute(behind))
+
+
+def events_at(connection: Connection, positions: Sequence[int]) -> tuple[Placed, ...]:
+    """Read the events at these places."""
+    if not positions:
+        return ()
+    there = select(t.event).where(t.event.c.position.in_(positions)).order_by(t.event.c.position)
+    return tuple(Placed(row.position, event_of(row)) for row in connection.execute(there))
+
+
+def last_position(connection: Connection) -> int:
+    """Return the place of the newest event, or 0."""
+    return connection.execute(select(func.max(t.event.c.position))).scalar() or 0
 
 
 def seal_missing(connection: Connection, until_day: date) -> int:

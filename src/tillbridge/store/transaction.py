@@ -12,11 +12,12 @@ from sqlalchemy import Connection
 from tillbridge.domain.history import Event
 from tillbridge.domain.payment import Payment
 from tillbridge.service.register_port import Payer
-from tillbridge.service.store_port import Case, CaseKind, Facts, Message, StoredCredit, Task, TaskKind
+from tillbridge.service.store_port import Case, CaseKind, Facts, Message, Placed, StoredCredit, Task, TaskKind
 from tillbridge.store import outbox, payments, records
+from tillbridge.store.administration import AdministrationStatements
 
 
-class SqlTransaction:
+class SqlTransaction(AdministrationStatements):
     """Bind the statements to one connection with an open transaction.
 
     A transaction that `writes` holds every payment that it reads until its end: others who would change it wait.
@@ -76,6 +77,15 @@ class SqlTransaction:
     def history(self, payment_id: str) -> tuple[tuple[Event, str], ...]:
         return records.history(self._connection, payment_id)
 
+    def events_after(self, position: int, limit: int) -> tuple[Placed, ...]:
+        return records.events_after(self._connection, position, limit)
+
+    def events_at(self, positions: Sequence[int]) -> tuple[Placed, ...]:
+        return records.events_at(self._connection, positions)
+
+    def last_position(self) -> int:
+        return records.last_position(self._connection)
+
     def seal_missing(self, until_day: date) -> int:
         return records.seal_missing(self._connection, until_day)
 
@@ -104,6 +114,12 @@ class SqlTransaction:
 
     def postpone_task(self, task: Task, due_at: float, attempt: int) -> None:
         outbox.postpone(self._connection, task, due_at, attempt)
+
+    def lease_owners(self) -> frozenset[str]:
+        return outbox.lease_owners(self._connection)
+
+    def expire_leases_of(self, owner: str) -> None:
+        outbox.expire_all_of(self._connection, owner)
 
     def expire_leases(self) -> None:
         outbox.expire_all(self._connection)
