@@ -7,20 +7,27 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from tillbridge.product_file import read_product_map
+from tillbridge.product_file import parse_product_map, product_map_file
 from tillbridge.secret import read_secret
+from tillbridge.service.feed import Feed
+from tillbridge.service.keys import KeyRing
 from tillbridge.service.library_port import LibrarySystem
 from tillbridge.service.ports import Branch, Limits, World
+from tillbridge.service.products import KeepingUp, Products, take_up
 from tillbridge.service.register_port import Register
 from tillbridge.service.runner import Runner
 from tillbridge.service.sealing import keep_sealing
+from tillbridge.service.store_port import OpenStore, Transaction
 from tillbridge.settings import SettingsFile
-from tillbridge.store.sqlite import SqliteStore
+from tillbridge.store.opening import Database, open_store
+from tillbridge.store.opening import database_of as read_database
+from tillbridge.store.postgres import PostgresStore
+from tillbridge.store.wakeups import PostgresWakeups
 from tillbridge.surroundings import Surroundings
 
 REGISTERS = "tillbridge.registers"
@@ -29,18 +36,19 @@ LIBRARY_NAME = "library"
 
 
 class SystemClock:
-    """Tell the time by the wall clock of the start and what has passed since, by a clock that nobody sets.
+    """Tell the time by a clock of the start and what has passed since, by a clock that nobody sets.
 
     A wall clock may be set while the bridge runs. Forward, it would end leases and declare requests to the library
     system over that are still under way, so that another process repeats them; back, it would make leases last for
     hours. A machine that sleeps sleeps for others too: where there is a clock that counts this, it is the one.
     """
 
-    def __init__(self) -> None:
-        self._start = time.time() - _passed()
+    def __init__(self, start: float | None = None) -> None:
+        """Start at this instant: the one that all processes on a database go by, or this machine's own."""
+        self._start = (time.time() if start is None else start) - _passed()
 
     def now(self) -> float:
-        """Return the seconds since 1970 in UTC, as the wall clock of the start would have them."""
+        """Return the seconds since 1970 in UTC, as the clock of the start would have them."""
         return self._start + _passed()
 
 
@@ -58,23 +66,31 @@ class RandomIds:
 
 
 class Bell:
-    """Wake whoever waits; nobody may be waiting yet."""
+    """Wake whoever waits in this process, and let the other ones look."""
 
     def __init__(self) -> None:
-        self.runner: Runner | None = None
+        self.hearers: list[Callable[[], None]] = []
+        self.ring: Callable[[], None] | None = None
 
     def changed(self) -> None:
-        """Wake the runner."""
-        if self.runner is not None:
-            self.runner.wake()
+        """Wake everybody: this process has stored something."""
+        self.heard()
+        if self.ring is not None:
+            self.ring()
+
+    def heard(self) -> None:
+        """Wake those in this process: another one has stored something."""
+        for hearer in self.hearers:
+            hearer()
 
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """Hold a bridge that is put together: its world, its key, and which servers speak which protocol."""
+    """Hold a bridge that is put together: its world, its news, its keys, and which servers speak which protocol."""
 
     world: World
-    api_key: str = field(repr=False)
+    feed: Feed
+    keys: KeyRing
     servers: Mapping[str, tuple[str, ...]]
     """Kind of register server (entry point) → the names of those that are configured."""
 
@@ -86,55 +102,106 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
     `limits` replaces the settings' own, for those who cannot wait so long.
     """
     settings = file.settings
-    api_key = read_secret(f"{file.path}, [bridge] api_key", file.folder, *_key_source(file))
-    products = read_product_map(file.folder / settings.bridge.product_map)
+    own_key = own_key_of(file)
+    map_text = product_map_text(file)
     async with contextlib.AsyncExitStack() as stack:
         registers = {name: _register(file, name) for name in settings.register_server}
         for register in registers.values():
             stack.push_async_callback(register.close)
         library = _library(file)
         stack.push_async_callback(library.close)
-        store = SqliteStore(file.folder / settings.bridge.database)
+        store = open_store(database_of(file))
         stack.callback(store.close)
         bell = Bell()
         world = World(
             store=store,
-            clock=SystemClock(),
+            clock=SystemClock(await begin(store)),
             ids=RandomIds(),
             notifier=bell,
             library_name=LIBRARY_NAME,
             library=library,
             registers=registers,
             branches={name: Branch(b.register_server, b.registers) for name, b in settings.branch.items()},
-            products=products,
+            products=Products(parse_product_map),
             limits=limits or Limits(**settings.limits.model_dump()),
         )
-        await stack.enter_async_context(_running(world, bell))
-        yield Bridge(world, api_key, _by_kind(settings.register_server))
+        await _take_up_product_map(world, map_text)
+        feed = await stack.enter_async_context(_running(world, store, bell))
+        yield Bridge(world, feed, KeyRing(store, world.clock, own_key), _by_kind(settings.register_server))
+
+
+async def begin(store: OpenStore) -> float:
+    """Return the instant at which this process's clock starts, and put right what a step of the clock has put wrong.
+
+    Never before what was stored last, so that nothing due waits for a time that is over. Where no other process can
+    live, what was leased belongs to a dead one, and what was sent to the library system was sent no later than now:
+    how long ago is not known when the clock has been set meanwhile.
+    """
+
+    def work(tx: Transaction) -> float:
+        start = max(store.time(), tx.newest_event_at())
+        if store.alone:
+            tx.expire_leases()
+            tx.take_for_just_sent(start)
+        keep_sealing(tx, start)
+        return start
+
+    return await store.write(work)
+
+
+async def _take_up_product_map(world: World, text: str | None) -> None:
+    if text is not None:
+        await world.store.write(lambda tx: take_up(tx, world.clock.now(), text, "settings file"))
+    await world.products.refresh(world.store)
 
 
 @contextlib.asynccontextmanager
-async def _running(world: World, bell: Bell) -> AsyncIterator[None]:
-    # The store's lock says that no other process lives: whatever was leased belongs to a dead one.
-    await world.store.write(lambda tx: tx.expire_leases())
-    await world.store.write(lambda tx: keep_sealing(tx, world.clock.now()))
-    runner = Runner(world, f"bridge-{secrets.token_hex(8)}")
-    bell.runner = runner
-    running = asyncio.create_task(runner.run())
+async def _running(world: World, store: OpenStore, bell: Bell) -> AsyncIterator[Feed]:
+    owner = f"bridge-{secrets.token_hex(8)}"
+    others = PostgresWakeups(store.url, owner, bell.heard) if isinstance(store, PostgresStore) else None
+    runner, feed, keeper = Runner(world, owner, others), Feed(store), KeepingUp(world)
+    bell.hearers += [runner.wake, feed.wake, keeper.wake]
+    bell.ring = others.ring if others else None
+    await feed.begin()
+    work = [runner.run(), feed.run(), keeper.run(), *([others.run()] if others else [])]
+    running = [asyncio.create_task(each) for each in work]
     try:
-        yield
+        yield feed
     finally:
-        bell.runner = None
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        bell.hearers.clear()
+        bell.ring = None
+        for each in running:
+            each.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
 
-def _key_source(file: SettingsFile) -> tuple[Any, str | None]:
+def own_key_of(file: SettingsFile) -> str | None:
+    """Read the secret of the key that the settings name for commands on this machine, if they name one."""
     bridge = file.settings.bridge
     if bridge.api_key_file is None and bridge.api_key_variable is None:
-        what = "there is no key for the programs that may start payments"
-        raise file.error(("bridge",), what, "Name api_key_file or api_key_variable")
-    return bridge.api_key_file, bridge.api_key_variable
+        return None
+    where = f"{file.path}, [bridge] api_key"
+    return read_secret(where, file.folder, bridge.api_key_file, bridge.api_key_variable)
+
+
+def database_of(file: SettingsFile) -> Database:
+    """Return the database that the settings name; raise SettingsError."""
+    bridge = file.settings.bridge
+    password = None
+    if bridge.database_password_file is not None or bridge.database_password_variable is not None:
+        where = f"{file.path}, [bridge] database_password"
+        password = read_secret(where, file.folder, bridge.database_password_file, bridge.database_password_variable)
+    return read_database(bridge.database, file.folder, password)
+
+
+def product_map_text(file: SettingsFile) -> str | None:
+    """Return the text of the product map beside the settings, read and checked; None where none is named."""
+    if file.settings.bridge.product_map is None:
+        return None
+    path = file.folder / file.settings.bridge.product_map
+    text = product_map_file(path)
+    parse_product_map(text, str(path))
+    return text
 
 
 def _register(file: SettingsFile, name: str) -> Register:

@@ -20,13 +20,12 @@ INTERFACE = "POSInterface"
 CODE_LIMIT = 25
 
 
-def read_product_map(path: Path) -> ProductMap:
-    """Read and check the product map; raise SettingsError with file, line and remedy."""
+def product_map_file(path: Path) -> str:
+    """Return the text of a product map's file; raise SettingsError where it cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(str(path), "the product map cannot be read", "Check its path, rights and UTF-8") from error
-    return parse_product_map(text, str(path))
 
 
 def parse_product_map(text: str, name: str) -> ProductMap:

@@ -31,8 +31,10 @@ class BridgeSettings(_Strict):
     """Say where the bridge listens and keeps its data."""
 
     public_address: Annotated[str, AfterValidator(_address)]
-    database: Path = Path("tillbridge.db")
-    product_map: Path = Path("products.yaml")
+    database: str = "tillbridge.db"
+    database_password_file: Path | None = None
+    database_password_variable: str | None = None
+    product_map: Path | None = Path("products.yaml")
     host: str = "127.0.0.1"
     port: int = Field(default=8470, ge=0, le=65535, strict=True)
     api_key_file: Path | None = None

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from support.steps import claims, tasks
-from support.worlds import Bench
+from support.worlds import Bench, products_of
 from tillbridge.errors import Declined
 from tillbridge.service.register_port import Payer, Product
 from tillbridge.service.starting import (
@@ -56,8 +56,7 @@ async def test_starting_declines_and_stores_nothing(bench: Bench, request_: dict
 
 async def test_starting_declines_a_debit_type_without_a_product_code(bench: Bench) -> None:
     bench.library.add_charge("1", "3", debit_type="ODD")
-    products = type(bench.world.products)({"CPL": {"OVERDUE": "1"}})
-    bench.world = replace(bench.world, products=products)
+    bench.world = replace(bench.world, products=products_of("CPL: {OVERDUE: 1}"))
     with pytest.raises(Declined) as no:
         await bench.start()
     assert (no.value.code, no.value.facts) == ("no_product_code", {"branch": "CPL", "debit_type": "ODD"})

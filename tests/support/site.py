@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
@@ -11,8 +11,18 @@ from fastapi import FastAPI
 from yarl import URL
 
 from support.worlds import Bench
+from tillbridge.composition import Bridge
+from tillbridge.service.feed import Feed
+from tillbridge.service.keys import KeyRing
 
 KEY = "käy-ttö avain"
+
+
+def bridge_of(bench: Bench, **changes: Any) -> Bridge:
+    """Make a bridge of a world that a test owns, with a key that may do everything."""
+    store = bench.store
+    bridge = Bridge(bench.world, Feed(store), KeyRing(store, bench.clock, KEY), {"ceepos": ("city",)})
+    return replace(bridge, **changes)
 
 
 @dataclass(frozen=True)

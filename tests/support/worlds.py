@@ -12,16 +12,18 @@ from support.fakes import CountingIds, FakeClock, FakeLibrary, FakeTill
 from support.quick import InlineStore, quick_store
 from tillbridge.domain.history import first_break
 from tillbridge.domain.payment import Payment
-from tillbridge.domain.product_map import ProductMap
+from tillbridge.product_file import parse_product_map
+from tillbridge.service.administration_port import ProductMapVersion
 from tillbridge.service.lease import Lease
 from tillbridge.service.ports import Branch, World
+from tillbridge.service.products import Products
 from tillbridge.service.reporting import Reply, take_report
 from tillbridge.service.runner import LANES, handlers
 from tillbridge.service.starting import StartRequest, start_payment
 from tillbridge.service.store_port import Case, CaseKind, Task, Transaction
 from tillbridge.store.sqlite import SqliteStore
 
-PRODUCTS = ProductMap({"Default": {"Default": "1000", "LOST": "2000"}, "OFF": None})
+PRODUCTS = "Default:\n  Default: 1000\n  LOST: 2000\n'OFF': off\n"
 
 
 class Quiet:
@@ -100,6 +102,13 @@ class Bench:
         await self.work()
 
 
+def products_of(text: str) -> Products:
+    """Make products that count without having been stored."""
+    products = Products(parse_product_map)
+    products.count(ProductMapVersion(1, 0.0, "test", "file", text))
+    return products
+
+
 @contextmanager
 def open_bench(folder: Path) -> Iterator[Bench]:
     """Make a world on a database in this folder."""
@@ -120,6 +129,6 @@ def make_bench(store: SqliteStore | InlineStore) -> Bench:
         library=library,
         registers={"city": till},
         branches={"CPL": Branch("city", {"10": "Kassa 1", "11": "Kassa 2"}), "OFF": Branch("city")},
-        products=PRODUCTS,
+        products=products_of(PRODUCTS),
     )
     return Bench(world, store, clock, till, library)

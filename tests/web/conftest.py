@@ -10,9 +10,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from support.site import KEY, Site
+from support.site import Site, bridge_of
 from support.worlds import Bench, open_bench
-from tillbridge.composition import Bridge
 from tillbridge.web.app import make_app
 from tillbridge.web.serving import serving
 
@@ -28,7 +27,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 @pytest.fixture
 async def site(bench: Bench) -> AsyncIterator[Site]:
-    app = make_app(Bridge(bench.world, KEY, {"ceepos": ("city",)}))
+    app = make_app(bridge_of(bench))
     listener = socket.create_server(("127.0.0.1", 0))
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     async with serving(app, listener), aiohttp.ClientSession() as session:

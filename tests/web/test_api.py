@@ -107,7 +107,7 @@ async def test_chosen_charges_are_paid_as_they_were_seen(site: Site) -> None:
 async def test_charges_that_have_changed_are_named(site: Site) -> None:
     seen = [{"charge_id": "1", "owed": "2.99"}, {"charge_id": "77", "owed": "1"}]
     answer = await site.post("/api/v1/payments", START | {"charges": seen})
-    assert answer.problem == (409, "changed")
+    assert answer.problem == (422, "changed")
     assert answer.json["changed"] == [
         {"charge": "1", "seen": "2.99", "now": "3"},
         {"charge": "77", "seen": "1", "now": "0"},
@@ -256,7 +256,8 @@ async def test_what_is_not_of_the_right_form_is_refused_with_the_place(site: Sit
 
 
 async def test_a_person_s_word_needs_more_than_blanks(site: Site) -> None:
-    answer = await site.post(f"/api/v1/payments/{ID}/resolve", WORD | {"reason": "  "})
+    payment_id = await site.at_register()
+    answer = await site.post(f"/api/v1/payments/{payment_id}/resolve", WORD | {"reason": "  "})
     assert answer.problem == (422, "reason_missing")
     answer = await site.post("/api/v1/payments/by-hand", BY_HAND | {"receipt_number": " "})
     assert answer.problem == (422, "reason_missing")

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from support.site import bridge_of
 from support.worlds import Bench
 from tillbridge import __file__ as package
-from tillbridge.composition import Bridge
 from tillbridge.service.resolving import Action
 from tillbridge.service.store_port import CaseKind
-from tillbridge.web.api import ByHandForm
-from tillbridge.web.app import HTTP_CODES, _status, make_app
+from tillbridge.web.api.forms import ByHandForm
+from tillbridge.web.app import make_app
 from tillbridge.web.bodies import BODY_LIMIT
+from tillbridge.web.problems import HTTP_CODES, status_of
 from tillbridge.web.reports import _ORIGIN_STATUS
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/reference/api.md").read_text(encoding="utf-8")
@@ -38,7 +39,7 @@ def firsts(head: str) -> list[str]:
 
 
 def test_every_route_is_described_and_no_other_is(bench: Bench) -> None:
-    app = make_app(Bridge(bench.world, "key", {}))
+    app = make_app(bridge_of(bench))
     paths = app.openapi()["paths"]
     routes = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
     assert set(firsts("Route")) == routes
@@ -59,7 +60,7 @@ def codes() -> set[str]:
 
 
 def test_every_code_is_described_with_its_status_and_no_other_is() -> None:
-    statuses = {code: _status(code) for code in codes()} | {code: status for status, code in HTTP_CODES.items()}
+    statuses = {code: status_of(code) for code in codes()} | {code: status for status, code in HTTP_CODES.items()}
     firsts("Code")
     assert {code: int(status) for code, status, _ in rows("Code")} == statuses | {"form": 422}
 

@@ -15,9 +15,8 @@ import pytest
 
 from support.fakes import FakeTill, report
 from support.payments import make_payment
-from support.site import KEY, Answer, Site
+from support.site import Answer, Site, bridge_of
 from support.worlds import Bench
-from tillbridge.composition import Bridge
 from tillbridge.domain.lifecycle import (
     AT_REGISTER,
     CANCELLED_CLERK,
@@ -207,14 +206,14 @@ async def test_a_report_for_a_register_server_of_another_kind_is_not_taken(bench
     """Its server is not one of those whose tills post here."""
     await site.at_register()
     other = replace(bench.world, registers={**bench.world.registers, "village": FakeTill()})
-    site.app.state.bridge = Bridge(other, KEY, {"ceepos": ("village",)})
+    site.app.state.bridge = bridge_of(bench, world=other, servers={"ceepos": ("village",)})
     payment_id = (await bench.store.read(lambda tx: tx.recent_payments(1)))[0].id
     assert (await site.report(payment_id, report(payment_id, "paid"))).status == 404
     assert (await bench.payment(payment_id)).standing == AT_REGISTER
 
 
 async def test_where_no_register_server_of_the_kind_is_set_up_there_is_no_address(bench: Bench, site: Site) -> None:
-    site.app.state.bridge = Bridge(bench.world, KEY, {})
+    site.app.state.bridge = bridge_of(bench, servers={})
     for answer in (await site.report("77", report("77", "paid")), await to_plugin(site, report("77", "paid"))):
         assert (answer.status, set(answer.json)) == (404, {"error"})
 

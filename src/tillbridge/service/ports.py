@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tillbridge.domain.product_map import ProductMap
 from tillbridge.service.library_port import LibrarySystem
+from tillbridge.service.products import Products
 from tillbridge.service.register_port import Register
 from tillbridge.service.store_port import Store
 
@@ -84,5 +84,5 @@ class World:
     library: LibrarySystem
     registers: Mapping[str, Register]
     branches: Mapping[str, Branch]
-    products: ProductMap
+    products: Products
     limits: Limits = Limits()

@@ -7,13 +7,28 @@ changed since it was last taken up; a bad one never replaces a good one.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import structlog
 
 from tillbridge.domain.product_map import BranchOff, ProductMap
 from tillbridge.service.administration_port import BranchSwitch, ProductMapVersion
 from tillbridge.service.store_port import Store, Transaction
 
+if TYPE_CHECKING:
+    from tillbridge.service.ports import World
+
 FILE = "file"
+
+LOOK_S = 5.0
+"""The net beneath the wake-ups."""
+BREATH_S = 0.5
+"""How long news is gathered: payments ring the same bell, and change nothing here."""
+
+_log = structlog.get_logger()
 
 Parse = Callable[[str, str], ProductMap]
 """Read a product map from its text; the second text names it in errors. Raises SettingsError."""
@@ -49,12 +64,61 @@ class Products:
         """Return who switched the branch last, if anybody did."""
         return self._switches.get(branch)
 
+    def count(self, version: ProductMapVersion) -> None:
+        """Let this version count; raise SettingsError where its text cannot be read, and leave all as it was."""
+        self._map, self._version = self._parse(version.text, f"product map {version.version}"), version
+
     async def refresh(self, store: Store) -> None:
         """Read what counts; raise SettingsError where the stored text cannot be read, and leave all as it was."""
         version, switches = await store.read(lambda tx: (tx.product_map(), tx.branch_switches()))
         if version is not None and version != self._version:
-            self._map, self._version = self._parse(version.text, f"product map {version.version}"), version
+            self.count(version)
         self._switches = {switch.branch: switch for switch in switches}
+
+
+class KeepingUp:
+    """Let what counts follow what is stored, whichever process has stored it."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._bell = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look soon."""
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Look after every piece of news, and now and then, until cancelled."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await self._bell.wait()
+            self._bell.clear()
+            try:
+                await self._world.products.refresh(self._world.store)
+            except Exception:  # noqa: BLE001 - logged; what counted goes on counting
+                _log.exception("the product map and the switches cannot be read anew")
+            await asyncio.sleep(BREATH_S)
+
+
+async def switch_branch(world: World, branch: str, by: str, reason: str, *, on: bool) -> None:
+    """Switch payments at the register on or off for a branch; payments that are under way go on."""
+    switch = BranchSwitch(branch, world.clock.now(), by, on, reason)
+    await world.store.write(lambda tx: tx.switch_branch(switch))
+    await _changed(world)
+
+
+async def change_product_map(world: World, text: str, by: str, origin: str) -> ProductMapVersion:
+    """Make this text, which was read and found right, the product map that counts."""
+    now = world.clock.now()
+    version = await world.store.write(lambda tx: tx.add_product_map(now, by, origin, text))
+    await _changed(world)
+    return version
+
+
+async def _changed(world: World) -> None:
+    await world.products.refresh(world.store)
+    world.notifier.changed()
 
 
 def take_up(tx: Transaction, at: float, text: str, by: str) -> ProductMapVersion | None:

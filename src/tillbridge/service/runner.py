@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -40,12 +41,21 @@ LANES = (
 )
 
 
+class Others(Protocol):
+    """Know the other processes on the same store."""
+
+    async def gone(self, owners: Collection[str]) -> frozenset[str]:
+        """Return which of these processes are dead, as far as the store can tell."""
+        ...
+
+
 class Runner:
     """Claim due tasks, do them, and keep their leases alive."""
 
-    def __init__(self, world: World, owner: str) -> None:
-        """Make a runner; `owner` names this process among all that share the store."""
-        self._world, self._owner = world, owner
+    def __init__(self, world: World, owner: str, others: Others | None = None) -> None:
+        """Make a runner; `owner` names this process among all that share the store, `others` knows who has died."""
+        self._world, self._owner, self._others = world, owner, others
+        self._suspected: frozenset[str] = frozenset()
         self._bell = asyncio.Event()
         self._again: dict[int, Task] = {}
         self._giving: set[asyncio.Task[None]] = set()
@@ -139,8 +149,20 @@ class Runner:
             await asyncio.sleep(self._world.limits.renew_s)
             try:
                 await self._renew()
+                await self._end_leases_of_the_dead()
             except Exception:  # noqa: BLE001 - logged; the work must go on
                 _log.exception("leases could not be renewed")
+
+    async def _end_leases_of_the_dead(self) -> None:
+        """End what dead processes have leased. One look is not enough: a live one may be making its connection anew."""
+        if self._others is None:
+            return
+        owners = await self._world.store.read(lambda tx: tx.lease_owners())
+        gone = await self._others.gone(owners - {self._owner})
+        for owner in gone & self._suspected:
+            await self._world.store.write(lambda tx, owner=owner: tx.expire_leases_of(owner))  # type: ignore[misc]
+            self._bell.set()
+        self._suspected = gone
 
     async def _renew(self) -> None:
         leases = {task_id: lease for task_id, (_, lease, _) in self._working.items()}

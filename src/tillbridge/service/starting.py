@@ -56,18 +56,33 @@ class ByHand:
     reason: str
 
 
-async def start_payment(world: World, request: StartRequest) -> Payment:
+class Beside:
+    """Do something more in the transaction that stores a payment."""
+
+    def before(self, tx: Transaction) -> None:
+        """Look before anything is stored; what this raises stops it."""
+
+    def after(self, tx: Transaction, payment: Payment) -> None:
+        """Store something beside the payment."""
+
+
+nothing_beside = Beside()
+
+
+async def start_payment(world: World, request: StartRequest, beside: Beside = nothing_beside) -> Payment:
     """Store the intent to collect and return the payment; the runner sends it. Raise Declined, with nothing stored."""
     payment, patron = await _intend(world, request)
     now = payment.created_at
 
     def store(tx: Transaction) -> Payment:
+        beside.before(tx)
         server = world.registers[payment.register_server]
         payer = Payer(patron.surname, patron.firstname, patron.card_number) if server.names_payer else None
         tx.add_payment(payment, payer)
         _claim(tx, payment)
         tx.append_event(payment.id, now, request.clerk, "created", _intent(payment))
         tx.add_task(payment.id, TaskKind.SEND, now)
+        beside.after(tx, payment)
         return payment
 
     stored = await world.store.write(store)
@@ -75,7 +90,7 @@ async def start_payment(world: World, request: StartRequest) -> Payment:
     return stored
 
 
-async def record_by_hand(world: World, request: StartRequest, word: ByHand) -> Payment:
+async def record_by_hand(world: World, request: StartRequest, word: ByHand, beside: Beside = nothing_beside) -> Payment:
     """Store a payment that a till has taken already, claims checked like any other, and let it be booked."""
     if not word.receipt_number.strip() or not word.reason.strip() or not word.supervisor.strip():
         raise Declined("reason_missing", "Say the receipt number, the reason and who you are.")
@@ -83,13 +98,16 @@ async def record_by_hand(world: World, request: StartRequest, word: ByHand) -> P
     now = intended.created_at
 
     def store(tx: Transaction) -> Payment:
+        beside.before(tx)
         payment = _taken_by_hand(intended, word)
         need_fresh_receipt(tx, payment, word.receipt_number.strip())
         tx.add_payment(payment, None)
         _claim(tx, payment)
         news = News(Heard.CLERK_PAID, word.supervisor, "by_hand", word.reason, word.receipt_number)
         tx.append_event(payment.id, now, word.supervisor, "created", _intent(payment) | news.facts)
-        return Collecting(tx, now, world.limits).money_taken(payment, news)
+        taken = Collecting(tx, now, world.limits).money_taken(payment, news)
+        beside.after(tx, taken)
+        return taken
 
     stored = await world.store.write(store)
     world.notifier.changed()

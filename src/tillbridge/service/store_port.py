@@ -117,6 +117,21 @@ class Message:
     payment_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PaymentFilter:
+    """Say which payments are looked for; what is None does not matter. Times are instants, `until` is excluded."""
+
+    collection: str | None = None
+    booking: str | None = None
+    branches: frozenset[str] | None = None
+    register: str | None = None
+    clerk: str | None = None
+    patron_id: str | None = None
+    receipt_number: str | None = None
+    since: float | None = None
+    until: float | None = None
+
+
 Committed = Callable[[Sequence[Event]], None]
 """Be told, on whatever thread, which events have just become durable in this process."""
 
@@ -158,6 +173,14 @@ class Transaction(Administration, Protocol):
 
     def forget_payer(self, payment_id: str) -> None:
         """Erase the payer's name and card number."""
+        ...
+
+    def find_payments(self, wanted: PaymentFilter, after: tuple[float, str] | None, limit: int) -> tuple[Payment, ...]:
+        """List payments, newest first, behind a place (instant of creation and id)."""
+        ...
+
+    def register_heard_at(self, branch: str, register: str) -> float | None:
+        """Return when the newest payment began that the till at this register has answered, or None."""
         ...
 
     def recent_payments(self, limit: int) -> tuple[Payment, ...]:
@@ -202,6 +225,10 @@ class Transaction(Administration, Protocol):
 
     def events_at(self, positions: Sequence[int]) -> tuple[Placed, ...]:
         """Read the events at these places, in order, where there are any."""
+        ...
+
+    def newest_event_at(self) -> float:
+        """Return the instant of the newest event, or 0."""
         ...
 
     def last_position(self) -> int:
@@ -276,6 +303,10 @@ class Transaction(Administration, Protocol):
 
     def put_credit(self, payment_id: str, credit: StoredCredit) -> None:
         """Store a credit, new or changed."""
+        ...
+
+    def take_for_just_sent(self, at: float) -> None:
+        """Take every credit that is under way for sent at this instant."""
         ...
 
     def drop_planned_credits(self, payment_id: str) -> None:

@@ -22,20 +22,20 @@ _AT_REST = (Booking.NONE, Booking.BOOKED, Booking.REVERSED)
 
 def read(connection: Connection, payment_id: str, *, hold: bool = False) -> Payment | None:
     """Read a payment with its lines; `hold` keeps others from changing it before this transaction ends."""
-    found = _read_where(connection, t.payment.c.id == payment_id, hold=hold)
+    found = read_where(connection, t.payment.c.id == payment_id, hold=hold)
     return found[0] if found else None
 
 
 def recent(connection: Connection, limit: int) -> tuple[Payment, ...]:
     """List the newest payments."""
     newest = select(t.payment.c.id).order_by(t.payment.c.created_at.desc(), t.payment.c.id).limit(limit)
-    return _read_where(connection, t.payment.c.id.in_(newest))
+    return read_where(connection, t.payment.c.id.in_(newest))
 
 
 def in_doubt(connection: Connection) -> tuple[Payment, ...]:
     """List the payments that are not at rest."""
     moving = or_(t.payment.c.collection.in_(UNDECIDED), t.payment.c.booking.not_in(_AT_REST))
-    return _read_where(connection, moving)
+    return read_where(connection, moving)
 
 
 def add(connection: Connection, payment: Payment, payer: Payer | None) -> None:
@@ -181,7 +181,8 @@ def unlock_patron(connection: Connection, payment: Payment, now: float) -> None:
     connection.execute(update(t.task).where(waiting, t.task.c.due_at > now, t.task.c.attempt == 0).values(due_at=now))
 
 
-def _read_where(connection: Connection, condition: Any, *, hold: bool = False) -> tuple[Payment, ...]:
+def read_where(connection: Connection, condition: Any, *, hold: bool = False) -> tuple[Payment, ...]:
+    """Read the payments that fit, newest first, with their lines."""
     newest_first = (t.payment.c.created_at.desc(), t.payment.c.id)
     wanted = select(t.payment).where(condition).order_by(*newest_first)
     rows = connection.execute(wanted.with_for_update() if hold else wanted).all()

@@ -75,6 +75,11 @@ def events_at(connection: Connection, positions: Sequence[int]) -> tuple[Placed,
     return tuple(Placed(row.position, event_of(row)) for row in connection.execute(there))
 
 
+def newest_event_at(connection: Connection) -> float:
+    """Return the instant of the newest event, or 0."""
+    return connection.execute(select(func.max(t.event.c.at))).scalar() or 0.0
+
+
 def last_position(connection: Connection) -> int:
     """Return the place of the newest event, or 0."""
     return connection.execute(select(func.max(t.event.c.position))).scalar() or 0
@@ -181,6 +186,12 @@ def put_credit(connection: Connection, payment_id: str, credit: StoredCredit) ->
     }
     if connection.execute(update(t.credit).where(key).values(row)).rowcount == 0:
         connection.execute(insert(t.credit).values(payment_id=payment_id, n=credit.n, **row))
+
+
+def take_for_just_sent(connection: Connection, at: float) -> None:
+    """Take every credit that is under way for sent at this instant."""
+    under_way = t.credit.c.state == CreditState.SENT
+    connection.execute(update(t.credit).where(under_way).values(sent_at=at))
 
 
 def drop_planned_credits(connection: Connection, payment_id: str) -> None:

@@ -12,8 +12,18 @@ from sqlalchemy import Connection
 from tillbridge.domain.history import Event
 from tillbridge.domain.payment import Payment
 from tillbridge.service.register_port import Payer
-from tillbridge.service.store_port import Case, CaseKind, Facts, Message, Placed, StoredCredit, Task, TaskKind
-from tillbridge.store import outbox, payments, records
+from tillbridge.service.store_port import (
+    Case,
+    CaseKind,
+    Facts,
+    Message,
+    PaymentFilter,
+    Placed,
+    StoredCredit,
+    Task,
+    TaskKind,
+)
+from tillbridge.store import finding, outbox, payments, records
 from tillbridge.store.administration import AdministrationStatements
 
 
@@ -41,6 +51,12 @@ class SqlTransaction(AdministrationStatements):
 
     def forget_payer(self, payment_id: str) -> None:
         payments.forget_payer(self._connection, payment_id)
+
+    def find_payments(self, wanted: PaymentFilter, after: tuple[float, str] | None, limit: int) -> tuple[Payment, ...]:
+        return finding.find(self._connection, wanted, after, limit)
+
+    def register_heard_at(self, branch: str, register: str) -> float | None:
+        return finding.register_heard_at(self._connection, branch, register)
 
     def recent_payments(self, limit: int) -> tuple[Payment, ...]:
         return payments.recent(self._connection, limit)
@@ -82,6 +98,9 @@ class SqlTransaction(AdministrationStatements):
 
     def events_at(self, positions: Sequence[int]) -> tuple[Placed, ...]:
         return records.events_at(self._connection, positions)
+
+    def newest_event_at(self) -> float:
+        return records.newest_event_at(self._connection)
 
     def last_position(self) -> int:
         return records.last_position(self._connection)
@@ -132,6 +151,9 @@ class SqlTransaction(AdministrationStatements):
 
     def put_credit(self, payment_id: str, credit: StoredCredit) -> None:
         records.put_credit(self._connection, payment_id, credit)
+
+    def take_for_just_sent(self, at: float) -> None:
+        records.take_for_just_sent(self._connection, at)
 
     def drop_planned_credits(self, payment_id: str) -> None:
         records.drop_planned_credits(self._connection, payment_id)

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from tillbridge.domain.lifecycle import Booking, Collection
 from tillbridge.domain.payment import Payment
+from tillbridge.service.administration_port import ApiKey
 from tillbridge.service.reporting import take_report
 from tillbridge.service.store_port import Transaction
-from tillbridge.web.access import TheBridge, need_key
+from tillbridge.web.access import Reader, TheBridge
 
 reports = APIRouter(tags=["tills"])
 
@@ -45,10 +46,10 @@ async def report_as_to_the_plugin(request: Request, bridge: TheBridge) -> Respon
     return await _take(bridge, request, None)
 
 
-@reports.get("/api/v1/pos/cpu/{invoicenumber}", dependencies=[Depends(need_key)])
-async def transaction(invoicenumber: str, bridge: TheBridge) -> JSONResponse:
+@reports.get("/api/v1/pos/cpu/{invoicenumber}")
+async def transaction(invoicenumber: str, caller: Reader, bridge: TheBridge) -> JSONResponse:
     """Answer a payment in the origin's form; its `processing` means paid and not yet booked."""
-    view = await bridge.world.store.read(lambda tx: _origin_view(tx, invoicenumber))
+    view = await bridge.world.store.read(lambda tx: _origin_view(tx, caller, invoicenumber))
     return JSONResponse({"error": "Transaction not found"}, 404) if view is None else JSONResponse(view)
 
 
@@ -61,9 +62,9 @@ async def _take(bridge: TheBridge, request: Request, address_id: str | None) -> 
     return Response(status_code=200) if reply.status == 200 else JSONResponse({"error": reply.why}, reply.status)  # noqa: PLR2004
 
 
-def _origin_view(tx: Transaction, payment_id: str) -> dict[str, object] | None:
+def _origin_view(tx: Transaction, caller: ApiKey, payment_id: str) -> dict[str, object] | None:
     payment = tx.payment(payment_id)
-    if payment is None:
+    if payment is None or (caller.branches is not None and payment.branch not in caller.branches):
         return None
     return {
         "transaction_id": payment.id,

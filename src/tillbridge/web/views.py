@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from tillbridge.domain.history import Event
 from tillbridge.domain.payment import Line, Payment
+from tillbridge.service.administration_port import BranchSwitch
 from tillbridge.service.library_port import Charge
 from tillbridge.service.store_port import Case, StoredCredit, Transaction
 from tillbridge.service.telling import after_booking, tell
@@ -14,18 +15,18 @@ from tillbridge.service.telling import after_booking, tell
 Json = dict[str, object]
 
 
-def payment_view(tx: Transaction, payment_id: str) -> Json | None:
+def payment_view(tx: Transaction, payment_id: str, now: float) -> Json | None:
     """Show a payment with its lines, both states, credits, cases and its history in plain words."""
     payment = tx.payment(payment_id)
     if payment is None:
         return None
-    return _facts(payment) | {
+    return payment_facts(payment) | {
         "lines": [_line(line) for line in payment.lines],
         "after_booking": after_booking(payment),
         "credits": [_credit(credit) for credit in tx.credits(payment_id)],
-        "open_cases": [case_view(case) for case in tx.open_cases(payment_id)],
-        "warnings": [case_view(case) for case in tx.cases_naming(payment_id)],
-        "history": [_event(event) for event, _ in tx.history(payment_id)],
+        "open_cases": [case_view(case, now) for case in tx.open_cases(payment_id)],
+        "warnings": [case_view(case, now) for case in tx.cases_naming(payment_id)],
+        "history": [event_view(event) for event, _ in tx.history(payment_id)],
     }
 
 
@@ -40,16 +41,22 @@ def charge_view(charge: Charge) -> Json:
     }
 
 
-def case_view(case: Case) -> Json:
-    """Show a case with its age's beginning."""
+def case_view(case: Case, now: float) -> Json:
+    """Show a case with its age."""
     return {
         "id": case.id,
         "kind": str(case.kind),
         "payment_id": case.payment_id,
         "other_payment_id": case.other_payment_id,
         "opened_at": iso(case.opened_at),
+        "age_s": max(0, int(now - case.opened_at)),
         "facts": dict(case.facts),
     }
+
+
+def switch_view(switch: BranchSwitch) -> Json:
+    """Show who switched a branch."""
+    return {"at": iso(switch.at), "by": switch.by, "on": switch.on, "reason": switch.reason}
 
 
 def iso(at: float) -> str:
@@ -57,7 +64,8 @@ def iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
 
 
-def _facts(payment: Payment) -> Json:
+def payment_facts(payment: Payment) -> Json:
+    """Show a payment without what belongs to it."""
     return {
         "id": payment.id,
         "patron_id": payment.patron_id,
@@ -95,5 +103,6 @@ def _credit(credit: StoredCredit) -> Json:
     return {"credit_id": credit.credit_id, "amount": f"{credit.amount:f}", "state": str(credit.state)}
 
 
-def _event(event: Event) -> Json:
+def event_view(event: Event) -> Json:
+    """Show an event in plain words."""
     return {"at": iso(event.at), "actor": event.actor, "kind": event.kind, "words": tell(event)}

@@ -54,7 +54,9 @@ def folder(tmp_path: Path) -> Path:
 async def test_a_bridge_is_put_together_and_taken_apart_again(folder: Path) -> None:
     for _ in range(2):
         async with opened(read_settings(folder / "bridge.toml")) as bridge:
-            assert (bridge.api_key, dict(bridge.servers)) == ("the key", {"ceepos": ("city",)})
+            own = await bridge.keys.find("the key")
+            assert own is not None
+            assert (own.id, dict(bridge.servers)) == ("own", {"ceepos": ("city",)})
             assert bridge.world.branches["CPL"].registers == {"10": "Kassa 1"}
             assert (bridge.world.limits.reach_s, bridge.world.limits.ask_s) == (30, 600)
             assert bridge.world.products.code("CPL", "LOST") == "1000"
@@ -67,7 +69,6 @@ WRONG: dict[str, tuple[str, str, str, str]] = {
     "an unknown kind of server": ('"ceepos"', '"cepos"', "line 13", "register_server.city.kind is 'cepos'"),
     "a kind that is a list": ('"ceepos"', '["ceepos"]', "line 13", "register_server.city.kind is ['ceepos']"),
     "no kind": ('kind = "koha"\n', "", "line 5", "library.kind is None"),
-    "no key": ('api_key_file = "key"', "", "line 1", "there is no key for the programs that may start payments"),
     "a slip in an adapter's table": ("source =", "sourse =", "", "register_server.city."),
     "a till's address that is none": ('"https://till', '"till', "line 14", "register_server.city.address: "),
     "a library's address that is none": ('"https://koha', '"koha', "line 7", "library.address: "),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tillbridge.errors import SettingsError
-from tillbridge.product_file import parse_product_map, read_product_map
+from tillbridge.product_file import parse_product_map, product_map_file
 
 Codes = dict[str, dict[str, str] | None]
 
@@ -114,9 +114,9 @@ def test_a_product_map_is_read_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "products.yaml"
     path.write_text("CPL: {LOST: 1}\nÄ: {LOST: 1;}", encoding="utf-8")
     with pytest.raises(SettingsError, match="line 2: '1;'"):
-        read_product_map(path)
+        parse_product_map(product_map_file(path), str(path))
     path.write_text("CPL: {LOST: 1}", encoding="utf-8")
-    assert read_product_map(path).code("CPL", "LOST") == "1"
+    assert parse_product_map(product_map_file(path), str(path)).code("CPL", "LOST") == "1"
 
 
 def test_a_product_map_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -124,5 +124,5 @@ def test_a_product_map_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     latin.write_bytes("Mäntsälä: off".encode("latin-1"))
     for path in (tmp_path, tmp_path / "nowhere.yaml", latin):
         with pytest.raises(SettingsError, match="the product map cannot be read") as error:
-            read_product_map(path)
+            product_map_file(path)
         assert error.value.where == str(path)

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The HTTP API for programs: payments, events, open cases, branches."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from tillbridge.web.api.branches import branches
+from tillbridge.web.api.cases import cases
+from tillbridge.web.api.events import events
+from tillbridge.web.api.payments import payments
+
+api = APIRouter(prefix="/api/v1")
+for _part in (payments, events, cases, branches):
+    api.include_router(_part)

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Start payments, see them, and say what became of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime
+
+from tillbridge.errors import Declined
+from tillbridge.service.resolving import resolve_payment, stop_waiting
+from tillbridge.service.sending import wish_to_cancel
+from tillbridge.service.starting import find_patron, open_charges, record_by_hand, start_payment
+from tillbridge.service.store_port import PaymentFilter, Transaction
+from tillbridge.web.access import Payer, Reader, ReaderOrPayer, Resolver, TheBridge, need_branch, visible
+from tillbridge.web.api.cursor import cursor_of, place_of
+from tillbridge.web.api.forms import ByHandForm, CardNumber, Clerk, StartForm, WordForm
+from tillbridge.web.api.idempotency import IdempotencyKey, created_once
+from tillbridge.web.api.shapes import ChargesShape, PaymentPage, PaymentShape
+from tillbridge.web.problems import answers
+from tillbridge.web.views import charge_view, payment_facts, payment_view
+
+payments = APIRouter(tags=["payments"])
+Json = dict[str, Any]
+
+MOST_AT_ONCE = 200
+
+Text40 = Annotated[str | None, Query(max_length=40)]
+Text80 = Annotated[str | None, Query(max_length=80)]
+Text200 = Annotated[str | None, Query(max_length=200)]
+
+
+@payments.get(
+    "/patrons/{card_number}/charges", response_model=ChargesShape, responses=answers(404), response_class=JSONResponse
+)
+async def charges(card_number: CardNumber, caller: ReaderOrPayer, bridge: TheBridge) -> Any:
+    """List the open charges of the patron with this card number."""
+    del caller
+    patron = await find_patron(bridge.world, card_number, None)
+    listed = await open_charges(bridge.world, patron.patron_id)
+    return {"patron_id": patron.patron_id, "charges": [charge_view(charge) for charge in listed]}
+
+
+@payments.post("/payments", status_code=201, response_model=PaymentShape, responses=answers(404, 409))
+async def start(form: StartForm, caller: Payer, bridge: TheBridge, idempotency_key: IdempotencyKey = None) -> Any:
+    """Start a payment: its charges are claimed and travel to the till."""
+    need_branch(caller, form.branch)
+    request = form.request()
+    return await created_once(
+        bridge, caller, idempotency_key, "start", form, lambda beside: start_payment(bridge.world, request, beside)
+    )
+
+
+@payments.post("/payments/by-hand", status_code=201, response_model=PaymentShape, responses=answers(404, 409))
+async def by_hand(form: ByHandForm, caller: Resolver, bridge: TheBridge, idempotency_key: IdempotencyKey = None) -> Any:
+    """Record a payment that a till has taken by hand."""
+    need_branch(caller, form.branch)
+    request, word = form.request(), form.word()
+    return await created_once(
+        bridge,
+        caller,
+        idempotency_key,
+        "by hand",
+        form,
+        lambda beside: record_by_hand(bridge.world, request, word, beside),
+    )
+
+
+@payments.get("/payments", response_model=PaymentPage, responses=answers())
+async def listed(
+    caller: Reader,
+    bridge: TheBridge,
+    *,
+    collection: Annotated[str | None, Query(description="State at the till")] = None,
+    booking: Annotated[str | None, Query(description="State in the library system")] = None,
+    branch: Text40 = None,
+    register: Text40 = None,
+    clerk: Text200 = None,
+    patron: Text80 = None,
+    receipt: Text200 = None,
+    since: Annotated[AwareDatetime | None, Query(description="Started at this instant or later (ISO 8601)")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Started before this instant (ISO 8601)")] = None,
+    cursor: Annotated[str | None, Query(max_length=100, description="`next` of the page before")] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE)] = 50,
+) -> Any:
+    """List payments, newest first; `next` is there where there are more."""
+    wanted = PaymentFilter(
+        collection=collection,
+        booking=booking,
+        branches=_branches(caller.branches, branch),
+        register=register,
+        clerk=clerk,
+        patron_id=patron,
+        receipt_number=receipt,
+        since=None if since is None else since.timestamp(),
+        until=None if until is None else until.timestamp(),
+    )
+    after = None if cursor is None else place_of(cursor)
+    found = await bridge.world.store.read(lambda tx: tx.find_payments(wanted, after, limit + 1))
+    shown = found[:limit]
+    more = cursor_of(shown[-1]) if len(found) > limit else None
+    return {"payments": [payment_facts(payment) for payment in shown], "next": more}
+
+
+@payments.get("/payments/{payment_id}", response_model=PaymentShape, responses=answers(404))
+async def payment(payment_id: str, caller: Reader, bridge: TheBridge) -> Any:
+    """Show a payment with its history."""
+    return await _view(bridge, caller, payment_id)
+
+
+@payments.post("/payments/{payment_id}/cancel", response_model=PaymentShape, responses=answers(404, 409))
+async def cancel(payment_id: str, clerk: Clerk, caller: Payer, bridge: TheBridge) -> Any:
+    """Cancel a payment that was not sent yet; later, store the wish: the till itself must cancel."""
+    await _view(bridge, caller, payment_id)
+    await wish_to_cancel(bridge.world, payment_id, clerk)
+    return await _view(bridge, caller, payment_id)
+
+
+@payments.post("/payments/{payment_id}/stop-waiting", response_model=PaymentShape, responses=answers(404, 409))
+async def stop(payment_id: str, clerk: Clerk, caller: Payer, bridge: TheBridge) -> Any:
+    """Stop waiting for the till; what became of the payment is then unknown."""
+    await _view(bridge, caller, payment_id)
+    await stop_waiting(bridge.world, payment_id, clerk)
+    return await _view(bridge, caller, payment_id)
+
+
+@payments.post("/payments/{payment_id}/resolve", response_model=PaymentShape, responses=answers(404, 409))
+async def resolve(payment_id: str, form: WordForm, caller: Payer, bridge: TheBridge) -> Any:
+    """Take a clerk's word about a payment whose outcome is unknown."""
+    await _view(bridge, caller, payment_id)
+    await resolve_payment(bridge.world, payment_id, form.word())
+    return await _view(bridge, caller, payment_id)
+
+
+async def _view(bridge: TheBridge, caller: Reader, payment_id: str) -> Json | None:
+    now = bridge.world.clock.now()
+
+    def read(tx: Transaction) -> Json | None:
+        visible(caller, tx.payment(payment_id))
+        return payment_view(tx, payment_id, now)
+
+    return await bridge.world.store.read(read)
+
+
+def _branches(allowed: frozenset[str] | None, wanted: str | None) -> frozenset[str] | None:
+    """Return the branches to look in: what the caller asks for, as far as the key may see it."""
+    if wanted is None:
+        return allowed
+    if allowed is not None and wanted not in allowed:
+        raise Declined("branch_not_allowed", f"This key is not for branch {wanted}.")
+    return frozenset({wanted})

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Say no over HTTP, in the form of RFC 9457, with a stable code for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+
+from tillbridge.errors import Declined
+
+NOT_FOUND = frozenset(
+    {
+        *("no_such_payment", "no_such_case", "no_such_patron", "no_such_branch", "no_such_register"),
+        "no_such_version",
+    }
+)
+HTTP_CODES = {
+    400: "unreadable",
+    401: "key_needed",
+    404: "no_such_route",
+    405: "wrong_method",
+    408: "body_too_slow",
+    413: "body_too_long",
+    503: "store_unavailable",
+}
+CONFLICT = frozenset({"claimed", "decided", "not_unknown", "not_at_register", "not_blocked", "receipt_used"})
+FORBIDDEN = frozenset({"scope_missing", "branch_not_allowed"})
+WRONG_FORM = "form"
+
+
+class Problem(BaseModel):
+    """Say why not: `title` for people, `code` for programs; some codes bring facts of their own."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    code: str
+
+
+def problem_of(declined: Declined) -> tuple[int, dict[str, Any]]:
+    """Return the status and the body in which a use case's no is told."""
+    status = status_of(declined.code)
+    return status, _problem(status, declined.message, declined.code, declined.facts)
+
+
+def status_of(code: str) -> int:
+    """Return the HTTP status that goes with a use case's code."""
+    if code in NOT_FOUND:
+        return 404
+    if code in CONFLICT:
+        return 409
+    if code in FORBIDDEN:
+        return 403
+    if code == "idempotency_key_reused":
+        return 400
+    return 503 if code == "library_unavailable" else 422
+
+
+def add_problems(app: FastAPI) -> None:
+    """Let the application tell every error in this form."""
+    app.add_exception_handler(Declined, _declined)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(SQLAlchemyError, _away)
+
+
+def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe in OpenAPI which problems a route may answer, beside those that any route may."""
+    always = (400, 401, 403, 408, 413, 422, 503)
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": _SAYS[status], "content": content} for status in sorted({*always, *statuses})}
+
+
+_SAYS = {
+    400: "The body cannot be read, or the idempotency key was used for another request.",
+    401: "The key is missing or wrong.",
+    403: "The key does not allow it.",
+    404: "There is no such thing.",
+    408: "The body took too long to arrive.",
+    409: "What is there stands in the way.",
+    413: "The body is too long.",
+    422: "The request is not of the right form, or cannot be done.",
+    503: "The library system or the database cannot be asked right now.",
+}
+
+
+def _problem(status: int, title: str, code: str, facts: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"type": "about:blank", "title": title, "status": status, "code": code, **(facts or {})}
+
+
+def _response(problem: dict[str, Any], headers: Any = None) -> JSONResponse:
+    return JSONResponse(problem, problem["status"], headers, media_type="application/problem+json")
+
+
+async def _declined(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Declined)  # noqa: S101 - it is registered for nothing else
+    return _response(problem_of(error)[1])
+
+
+async def _refused(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
+    code = HTTP_CODES.get(error.status_code, "http")
+    return _response(_problem(error.status_code, error.detail, code), error.headers)
+
+
+async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for nothing else
+    wrong = [{"where": ".".join(str(part) for part in each["loc"]), "what": each["msg"]} for each in error.errors()]
+    return _response(_problem(422, "The request is not of the right form.", WRONG_FORM, {"wrong": wrong}))
+
+
+async def _away(_request: Request, _error: Exception) -> JSONResponse:
+    """Tell that the database is away; whether something was stored is not known, so that nothing is promised."""
+    title = "The database cannot be used right now. Look whether it was done before you try again."
+    return _response(_problem(503, title, HTTP_CODES[503]), {"Retry-After": "5"})
