@@ -146,7 +146,7 @@ async def test_case_8_amounts_and_charges_from_the_browser_are_refused(scene: Sc
     too_much = await scene.try_start(card, sum_minor=9900)
     assert (too_much[0], too_much[1]["code"]) == (422, "sum_out_of_range")
     other = await scene.try_start(card, charges=[{"charge_id": foreign[0]}])
-    assert (other[0], other[1]["code"]) == (409, "changed")
+    assert (other[0], other[1]["code"]) == (422, "changed")
     assert await scene.till("GET", "/api/payments") == []
 
 
