@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from support.stores import ENGINES, server_for
 from support.worlds import Bench, open_bench
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    with open_bench(tmp_path) as made:
+@pytest.fixture(params=ENGINES)
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    """A world on each of the two engines."""
+    with open_bench(tmp_path, server_for(request)) as made:
         yield made

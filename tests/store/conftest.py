@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.stores import AnyStore, quick_postgres_store
+from support.stores import ENGINES, AnyStore, quick_postgres_store, server_for
 from tillbridge.store.sqlite import SqliteStore
 
 
@@ -24,10 +24,11 @@ def sqlite_store(path: Path) -> Iterator[SqliteStore]:
         opened.close()
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=ENGINES)
 def store(request: pytest.FixtureRequest) -> Iterator[AnyStore]:
-    if request.param == "sqlite":
+    server = server_for(request)
+    if server is None:
         yield request.getfixturevalue("sqlite_store")
         return
-    with quick_postgres_store(request.getfixturevalue("postgres_server")) as opened:
+    with quick_postgres_store(server) as opened:
         yield opened

@@ -6,18 +6,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import URL
+from sqlalchemy import URL, text
 
 from support.postgres import conninfo, unique_name
+from tillbridge.service.store_port import Transaction
 from tillbridge.store import postgres
 from tillbridge.store.postgres import PostgresStore
 from tillbridge.store.sqlite import SqliteStore
+from tillbridge.store.tables import metadata
+from tillbridge.store.transaction import SqlTransaction
 
 AnyStore = SqliteStore | PostgresStore
+
+ENGINES = ("sqlite", "postgres")
+
+
+def server_for(request: pytest.FixtureRequest) -> URL | None:
+    """Return the server for a fixture that has the engines as its parameters; None for SQLite."""
+    server: URL | None = request.getfixturevalue("postgres_server") if request.param == "postgres" else None
+    return server
 
 
 @contextmanager
@@ -53,3 +65,15 @@ def _template(server: URL) -> str:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     PostgresStore(server.set(database=name)).close()
     return name
+
+
+def rows_of(tx: Transaction, statement: str) -> list[tuple[Any, ...]]:
+    """Read rows by a statement of the test's own."""
+    assert isinstance(tx, SqlTransaction)
+    return [tuple(row) for row in tx._connection.execute(text(statement))]
+
+
+def everything(tx: Transaction) -> str:
+    """Return all that is stored, as text."""
+    tables = (f"SELECT * FROM {table.name}" for table in metadata.sorted_tables)  # noqa: S608 - names of our own
+    return "".join(repr(rows_of(tx, statement)) for statement in tables)

@@ -8,8 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import URL
+
 from support.fakes import CountingIds, FakeClock, FakeLibrary, FakeTill
 from support.quick import InlineStore, quick_store
+from support.stores import AnyStore, quick_postgres_store
 from tillbridge.domain.history import first_break
 from tillbridge.domain.payment import Payment
 from tillbridge.product_file import parse_product_map
@@ -21,7 +24,6 @@ from tillbridge.service.reporting import Reply, take_report
 from tillbridge.service.runner import LANES, handlers
 from tillbridge.service.starting import StartRequest, start_payment
 from tillbridge.service.store_port import Case, CaseKind, Task, Transaction
-from tillbridge.store.sqlite import SqliteStore
 
 PRODUCTS = "Default:\n  Default: 1000\n  LOST: 2000\n'OFF': off\n"
 
@@ -38,7 +40,7 @@ class Bench:
     """Hold a world with its fakes, and do its tasks one by one, as a runner would."""
 
     world: World
-    store: SqliteStore | InlineStore
+    store: AnyStore | InlineStore
     clock: FakeClock
     till: FakeTill
     library: FakeLibrary
@@ -110,13 +112,14 @@ def products_of(text: str) -> Products:
 
 
 @contextmanager
-def open_bench(folder: Path) -> Iterator[Bench]:
-    """Make a world on a database in this folder."""
-    with quick_store(folder / "bridge.db") as store:
+def open_bench(folder: Path, server: URL | None = None) -> Iterator[Bench]:
+    """Make a world on a database in this folder, or on one of this PostgreSQL server."""
+    opened = quick_store(folder / "bridge.db") if server is None else quick_postgres_store(server)
+    with opened as store:
         yield make_bench(store)
 
 
-def make_bench(store: SqliteStore | InlineStore) -> Bench:
+def make_bench(store: AnyStore | InlineStore) -> Bench:
     """Make a world on a store."""
     clock, till, library = FakeClock(), FakeTill(), FakeLibrary()
     library.add_patron()

@@ -11,14 +11,16 @@ import aiohttp
 import pytest
 
 from support.site import Site, bridge_of
+from support.stores import ENGINES, server_for
 from support.worlds import Bench, open_bench
 from tillbridge.web.app import make_app
 from tillbridge.web.serving import serving
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    with open_bench(tmp_path) as made:
+@pytest.fixture(params=ENGINES)
+def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
+    """A world on each of the two engines."""
+    with open_bench(tmp_path, server_for(request)) as made:
         made.library.add_charge("1", "3")
         made.library.add_charge("2", "4")
         made.library.add_charge("3", "6.005")

@@ -4,10 +4,7 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -16,6 +13,7 @@ import pytest
 from support.fakes import FakeTill, report
 from support.payments import make_payment
 from support.site import Answer, Site, bridge_of
+from support.stores import rows_of
 from support.worlds import Bench
 from tillbridge.domain.lifecycle import (
     AT_REGISTER,
@@ -146,13 +144,12 @@ async def test_a_report_that_cannot_be_read_is_a_400_and_is_kept(site: Site, raw
     assert (await site.bench.payment(payment_id)).standing == AT_REGISTER
 
 
-async def test_a_forged_report_is_a_400_is_kept_and_changes_nothing(site: Site, tmp_path: Path) -> None:
+async def test_a_forged_report_is_a_400_is_kept_and_changes_nothing(site: Site) -> None:
     payment_id = await site.at_register()
     raw = report(payment_id, "forged")
     for answer in (await site.report(payment_id, raw), await to_plugin(site, raw)):
         assert (answer.status, answer.json) == (400, {"error": "the hash is wrong"})
-    with closing(sqlite3.connect(tmp_path / "bridge.db")) as database:
-        kept = database.execute("SELECT payment_id, verdict FROM message").fetchall()
+    kept = await site.bench.store.read(lambda tx: rows_of(tx, "SELECT payment_id, verdict FROM message"))
     assert kept == [(None, f"{payment_id}: Forged: the hash is wrong")] * 2
     assert (await site.bench.payment(payment_id)).standing == AT_REGISTER
 

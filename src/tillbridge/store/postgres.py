@@ -15,8 +15,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import psycopg
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, Engine, create_engine, text
+from psycopg.abc import Buffer
+from psycopg.types.string import StrDumper
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from tillbridge.errors import SettingsError
@@ -166,7 +169,7 @@ def _engine(url: URL) -> Engine:
         "keepalives_interval": 5,
         "keepalives_count": 3,
     }
-    return create_engine(
+    engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         connect_args=arguments,
         isolation_level="READ COMMITTED",
@@ -175,6 +178,19 @@ def _engine(url: URL) -> Engine:
         # An error's text goes to the log, where a payer's name has no place.
         hide_parameters=True,
     )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: psycopg.Connection, _record: object) -> None:
+        connection.adapters.register_dumper(str, _WithoutNull)
+
+    return engine
+
+
+class _WithoutNull(StrDumper):
+    """Hand on text that came from outside: PostgreSQL takes every sign but the null, which gets a stand-in."""
+
+    def dump(self, obj: str) -> Buffer | None:
+        return super().dump(obj.replace("\x00", "\N{REPLACEMENT CHARACTER}"))
 
 
 def _bring_up_to_date(engine: Engine) -> None:

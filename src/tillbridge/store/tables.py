@@ -7,7 +7,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -17,7 +16,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     text,
 )
@@ -34,20 +32,6 @@ metadata = MetaData(
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 """A number that the database counts up; SQLite knows one kind of whole number."""
 
-
-class Words(TypeDecorator[str]):
-    """Keep text that came from outside. PostgreSQL takes every sign but the null, which gets a stand-in there."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Return the text as the database takes it."""
-        if value is not None and dialect.name == "postgresql":
-            return value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
-        return value
-
-
 payment = Table(
     "payment",
     metadata,
@@ -58,8 +42,8 @@ payment = Table(
     Column("branch", String(40), nullable=False),
     Column("register_server", String(40), nullable=False),
     Column("register", String(40), nullable=False),
-    Column("clerk", Words, nullable=False),
-    Column("note", Words, nullable=False),
+    Column("clerk", Text, nullable=False),
+    Column("note", Text, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("total_minor", Integer, nullable=False),
     Column("created_at", Float(53), nullable=False),
@@ -67,7 +51,7 @@ payment = Table(
     Column("collection", String(16), nullable=False),
     Column("decided_by", String(16)),
     Column("booking", String(16), nullable=False),
-    Column("receipt_number", Words),
+    Column("receipt_number", Text),
     Column("collected_minor", Integer),
     Column("cancel_wished", Boolean, nullable=False),
     Index("ix_payment_created_at", "created_at", "id"),
@@ -85,7 +69,7 @@ line = Table(
     Column("n", Integer, primary_key=True),
     Column("charge_id", String(80), nullable=False),
     Column("debit_type", String(80), nullable=False),
-    Column("description", Words, nullable=False),
+    Column("description", Text, nullable=False),
     Column("product_code", String(99), nullable=False),
     Column("amount_minor", Integer, nullable=False),
     Column("owed", String(40), nullable=False),
@@ -96,9 +80,9 @@ payer = Table(
     "payer",
     metadata,
     Column("payment_id", ForeignKey("payment.id"), primary_key=True),
-    Column("surname", Words, nullable=False),
-    Column("firstname", Words, nullable=False),
-    Column("card_number", Words, nullable=False),
+    Column("surname", Text, nullable=False),
+    Column("firstname", Text, nullable=False),
+    Column("card_number", Text, nullable=False),
 )
 
 claim = Table(
@@ -140,7 +124,7 @@ message = Table(
     Column("payment_id", ForeignKey("payment.id"), index=True),
     Column("at", Float(53), nullable=False),
     Column("direction", String(16), nullable=False),
-    Column("verdict", Words, nullable=False),
+    Column("verdict", Text, nullable=False),
     Column("raw", LargeBinary, nullable=False),
 )
 
