@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from tillbridge.service.lease import Lease
 from tillbridge.service.library_port import BookingAnswer, CreditOrder
 from tillbridge.service.register_port import Paid
 from tillbridge.service.resolving import Action
+from tillbridge.service.runner import Runner
 from tillbridge.service.sending import Sending
 from tillbridge.service.starting import Chosen
 from tillbridge.service.store_port import CaseKind, CreditState, Store, TaskKind, Transaction
@@ -376,3 +377,43 @@ async def test_leases_tasks_of_a_payment_that_is_not_there_end(bench: Bench) -> 
 def _every_task(tx: Transaction, payment_id: str) -> None:
     for kind in (TaskKind.SEND, TaskKind.LIMIT, TaskKind.ASK, TaskKind.BOOK, TaskKind.LOOK_UP):
         tx.add_task(payment_id, kind, 0.0)
+
+
+class Wire:
+    """Know which processes are dead, as a database would."""
+
+    def __init__(self, *dead: str) -> None:
+        self.dead = frozenset(dead)
+
+    async def gone(self, owners: Collection[str]) -> frozenset[str]:
+        return self.dead & frozenset(owners)
+
+
+async def test_a_dead_process_s_leases_end_when_it_was_found_dead_twice(bench: Bench) -> None:
+    await bench.store.write(lambda tx: tx.add_task("P1", TaskKind.WATCH, 0.0))
+    await bench.store.write(lambda tx: tx.add_task("P2", TaskKind.WATCH, 0.0))
+
+    def claim(owner: str) -> Callable[[Transaction], object]:
+        return lambda tx: tx.claim_tasks(owner, [TaskKind.WATCH], 1.0, 10**12, 1)
+
+    await bench.store.write(claim("dead"))
+    await bench.store.write(claim("alive"))
+    runner = Runner(bench.world, "me", Wire("dead"))
+    await runner._end_leases_of_the_dead()
+    assert await bench.store.read(lambda tx: tx.next_due([TaskKind.WATCH])) == 10**12
+    await runner._end_leases_of_the_dead()
+    [task] = await bench.store.write(lambda tx: tx.claim_tasks("me", [TaskKind.WATCH], 2.0, 10**12, 9))
+    assert task.payment_id == "P1"
+
+
+async def test_a_process_that_comes_back_in_time_keeps_its_leases(bench: Bench) -> None:
+    await bench.store.write(lambda tx: tx.add_task("P1", TaskKind.WATCH, 0.0))
+    await bench.store.write(lambda tx: tx.claim_tasks("slow", [TaskKind.WATCH], 1.0, 10**12, 1))
+    wire = Wire("slow")
+    runner = Runner(bench.world, "me", wire)
+    await runner._end_leases_of_the_dead()
+    wire.dead = frozenset()
+    await runner._end_leases_of_the_dead()
+    wire.dead = frozenset({"slow"})
+    await runner._end_leases_of_the_dead()
+    assert await bench.store.write(lambda tx: tx.claim_tasks("me", [TaskKind.WATCH], 2.0, 10**12, 9)) == ()
