@@ -5,11 +5,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from tillbridge.web.api.branches import branches
-from tillbridge.web.api.cases import cases
-from tillbridge.web.api.events import events
-from tillbridge.web.api.payments import payments
+from tillbridge.web.api import branches, cases, events, payments
 
 api = APIRouter(prefix="/api/v1")
 for _part in (payments, events, cases, branches):
-    api.include_router(_part)
+    api.include_router(_part.routes)

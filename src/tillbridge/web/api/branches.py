@@ -18,26 +18,26 @@ from tillbridge.web.api.shapes import BranchList, BranchShape, ProductMapShape, 
 from tillbridge.web.problems import answers
 from tillbridge.web.views import iso, switch_view
 
-branches = APIRouter(tags=["branches"])
+routes = APIRouter(tags=["branches"])
 API = "api"
 VERSIONS = 100
 
 
-@branches.get("/branches", response_model=BranchList, responses=answers())
+@routes.get("/branches", response_model=BranchList, responses=answers())
 async def listed(caller: ReaderOrPayer, bridge: TheBridge) -> Any:
     """List the branches, with whether they are on, who switched them, and their registers."""
     names = [name for name in bridge.world.branches if caller.branches is None or name in caller.branches]
     return {"branches": await bridge.world.store.read(lambda tx: [_view(tx, bridge, name) for name in names])}
 
 
-@branches.get("/branches/{branch}/registers", response_model=RegisterList, responses=answers(404))
+@routes.get("/branches/{branch}/registers", response_model=RegisterList, responses=answers(404))
 async def registers(branch: str, caller: ReaderOrPayer, bridge: TheBridge) -> Any:
     """List a branch's registers, with when each was last heard of."""
     _known(bridge, caller, branch)
     return {"registers": await bridge.world.store.read(lambda tx: _registers(tx, bridge, branch))}
 
 
-@branches.put("/branches/{branch}/switch", response_model=BranchShape, responses=answers(404))
+@routes.put("/branches/{branch}/switch", response_model=BranchShape, responses=answers(404))
 async def switch(branch: str, form: SwitchForm, caller: Administrator, bridge: TheBridge) -> Any:
     """Switch payments at the register on or off for a branch; payments that are under way go on."""
     _known(bridge, caller, branch)
@@ -45,14 +45,14 @@ async def switch(branch: str, form: SwitchForm, caller: Administrator, bridge: T
     return await bridge.world.store.read(lambda tx: _view(tx, bridge, branch))
 
 
-@branches.get("/product-map", response_model=ProductMapShape, responses=answers(404))
+@routes.get("/product-map", response_model=ProductMapShape, responses=answers(404))
 async def product_map(caller: ReaderOrPayer, bridge: TheBridge) -> Any:
     """Show the product map that counts, as its text."""
     del caller
     return _map_view(await bridge.world.store.read(lambda tx: tx.product_map()))
 
 
-@branches.put("/product-map", response_model=ProductMapShape, responses=answers())
+@routes.put("/product-map", response_model=ProductMapShape, responses=answers())
 async def replace_product_map(form: ProductMapForm, caller: Administrator, bridge: TheBridge) -> Any:
     """Replace the product map, for all branches; one that cannot be read changes nothing."""
     if caller.branches is not None:
@@ -64,7 +64,7 @@ async def replace_product_map(form: ProductMapForm, caller: Administrator, bridg
     return _map_view(await change_product_map(bridge.world, form.text, form.person, API))
 
 
-@branches.get("/product-map/versions", response_model=VersionList, responses=answers())
+@routes.get("/product-map/versions", response_model=VersionList, responses=answers())
 async def versions(caller: ReaderOrPayer, bridge: TheBridge) -> Any:
     """List the newest versions of the product map, newest first, without their texts."""
     del caller
@@ -72,7 +72,7 @@ async def versions(caller: ReaderOrPayer, bridge: TheBridge) -> Any:
     return {"versions": [_version_view(version) for version in found]}
 
 
-@branches.get("/product-map/versions/{version}", response_model=ProductMapShape, responses=answers(404))
+@routes.get("/product-map/versions/{version}", response_model=ProductMapShape, responses=answers(404))
 async def one_version(version: Version, caller: ReaderOrPayer, bridge: TheBridge) -> Any:
     """Show one version of the product map."""
     del caller

@@ -17,10 +17,10 @@ from tillbridge.web.api.shapes import CaseList
 from tillbridge.web.problems import answers
 from tillbridge.web.views import case_view
 
-cases = APIRouter(tags=["open cases"])
+routes = APIRouter(tags=["open cases"])
 
 
-@cases.get("/open-cases", response_model=CaseList, responses=answers())
+@routes.get("/open-cases", response_model=CaseList, responses=answers())
 async def open_cases(caller: Reader, bridge: TheBridge) -> Any:
     """List the open cases, oldest first."""
     now = bridge.world.clock.now()
@@ -28,7 +28,7 @@ async def open_cases(caller: Reader, bridge: TheBridge) -> Any:
     return {"cases": [case_view(case, now) for case in found]}
 
 
-@cases.post("/open-cases/{case_id}/resolve", status_code=204, responses=answers(404, 409))
+@routes.post("/open-cases/{case_id}/resolve", status_code=204, responses=answers(404, 409))
 async def resolve_one(case_id: CaseId, form: WordForm, caller: Resolver, bridge: TheBridge) -> None:
     """Decide about an open case."""
     case = await bridge.world.store.read(lambda tx: _visible(tx, caller, case_id))

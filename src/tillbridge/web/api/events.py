@@ -22,7 +22,7 @@ from tillbridge.web.access import Reader, TheBridge, visible
 from tillbridge.web.problems import answers
 from tillbridge.web.views import event_view
 
-events = APIRouter(tags=["events"])
+routes = APIRouter(tags=["events"])
 
 QUIET_S = 15.0
 """After how long without news a comment is sent, so that nobody between takes the line for dead."""
@@ -41,7 +41,7 @@ LastEventId = Annotated[
 ]
 
 
-@events.get("/payments/{payment_id}/events", response_class=StreamingResponse, responses=_STREAMS | answers(404))
+@routes.get("/payments/{payment_id}/events", response_class=StreamingResponse, responses=_STREAMS | answers(404))
 async def of_payment(
     payment_id: str, caller: Reader, bridge: TheBridge, last_event_id: LastEventId = None
 ) -> StreamingResponse:
@@ -50,7 +50,7 @@ async def of_payment(
     return _stream(_of_payment(bridge, payment_id, last_event_id or 0))
 
 
-@events.get("/events", response_class=StreamingResponse, responses=_STREAMS | answers())
+@routes.get("/events", response_class=StreamingResponse, responses=_STREAMS | answers())
 async def of_all(caller: Reader, bridge: TheBridge, last_event_id: LastEventId = None) -> StreamingResponse:
     """Follow all payments from now on, or from behind `Last-Event-ID`; an event may come twice after a break."""
     return _stream(_of_all(bridge, caller, last_event_id))

@@ -22,7 +22,7 @@ from tillbridge.web.api.shapes import ChargesShape, PaymentPage, PaymentShape
 from tillbridge.web.problems import answers
 from tillbridge.web.views import charge_view, payment_facts, payment_view
 
-payments = APIRouter(tags=["payments"])
+routes = APIRouter(tags=["payments"])
 Json = dict[str, Any]
 
 MOST_AT_ONCE = 200
@@ -32,7 +32,7 @@ Text80 = Annotated[str | None, Query(max_length=80)]
 Text200 = Annotated[str | None, Query(max_length=200)]
 
 
-@payments.get(
+@routes.get(
     "/patrons/{card_number}/charges", response_model=ChargesShape, responses=answers(404), response_class=JSONResponse
 )
 async def charges(card_number: CardNumber, caller: ReaderOrPayer, bridge: TheBridge) -> Any:
@@ -43,7 +43,7 @@ async def charges(card_number: CardNumber, caller: ReaderOrPayer, bridge: TheBri
     return {"patron_id": patron.patron_id, "charges": [charge_view(charge) for charge in listed]}
 
 
-@payments.post("/payments", status_code=201, response_model=PaymentShape, responses=answers(404, 409))
+@routes.post("/payments", status_code=201, response_model=PaymentShape, responses=answers(404, 409))
 async def start(form: StartForm, caller: Payer, bridge: TheBridge, idempotency_key: IdempotencyKey = None) -> Any:
     """Start a payment: its charges are claimed and travel to the till."""
     need_branch(caller, form.branch)
@@ -53,7 +53,7 @@ async def start(form: StartForm, caller: Payer, bridge: TheBridge, idempotency_k
     )
 
 
-@payments.post("/payments/by-hand", status_code=201, response_model=PaymentShape, responses=answers(404, 409))
+@routes.post("/payments/by-hand", status_code=201, response_model=PaymentShape, responses=answers(404, 409))
 async def by_hand(form: ByHandForm, caller: Resolver, bridge: TheBridge, idempotency_key: IdempotencyKey = None) -> Any:
     """Record a payment that a till has taken by hand."""
     need_branch(caller, form.branch)
@@ -68,7 +68,7 @@ async def by_hand(form: ByHandForm, caller: Resolver, bridge: TheBridge, idempot
     )
 
 
-@payments.get("/payments", response_model=PaymentPage, responses=answers())
+@routes.get("/payments", response_model=PaymentPage, responses=answers())
 async def listed(
     caller: Reader,
     bridge: TheBridge,
@@ -104,13 +104,13 @@ async def listed(
     return {"payments": [payment_facts(payment) for payment in shown], "next": more}
 
 
-@payments.get("/payments/{payment_id}", response_model=PaymentShape, responses=answers(404))
+@routes.get("/payments/{payment_id}", response_model=PaymentShape, responses=answers(404))
 async def payment(payment_id: str, caller: Reader, bridge: TheBridge) -> Any:
     """Show a payment with its history."""
     return await _view(bridge, caller, payment_id)
 
 
-@payments.post("/payments/{payment_id}/cancel", response_model=PaymentShape, responses=answers(404, 409))
+@routes.post("/payments/{payment_id}/cancel", response_model=PaymentShape, responses=answers(404, 409))
 async def cancel(payment_id: str, clerk: Clerk, caller: Payer, bridge: TheBridge) -> Any:
     """Cancel a payment that was not sent yet; later, store the wish: the till itself must cancel."""
     await _view(bridge, caller, payment_id)
@@ -118,7 +118,7 @@ async def cancel(payment_id: str, clerk: Clerk, caller: Payer, bridge: TheBridge
     return await _view(bridge, caller, payment_id)
 
 
-@payments.post("/payments/{payment_id}/stop-waiting", response_model=PaymentShape, responses=answers(404, 409))
+@routes.post("/payments/{payment_id}/stop-waiting", response_model=PaymentShape, responses=answers(404, 409))
 async def stop(payment_id: str, clerk: Clerk, caller: Payer, bridge: TheBridge) -> Any:
     """Stop waiting for the till; what became of the payment is then unknown."""
     await _view(bridge, caller, payment_id)
@@ -126,7 +126,7 @@ async def stop(payment_id: str, clerk: Clerk, caller: Payer, bridge: TheBridge) 
     return await _view(bridge, caller, payment_id)
 
 
-@payments.post("/payments/{payment_id}/resolve", response_model=PaymentShape, responses=answers(404, 409))
+@routes.post("/payments/{payment_id}/resolve", response_model=PaymentShape, responses=answers(404, 409))
 async def resolve(payment_id: str, form: WordForm, caller: Payer, bridge: TheBridge) -> Any:
     """Take a clerk's word about a payment whose outcome is unknown."""
     await _view(bridge, caller, payment_id)
