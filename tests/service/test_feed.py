@@ -211,3 +211,24 @@ async def test_feed_sends_a_listener_away_that_is_too_slow_after_what_it_has() -
             await listener.next()
         with pytest.raises(TooSlow):
             await listener.next()
+
+
+def test_feed_keeps_a_listener_when_another_one_of_the_same_payment_goes() -> None:
+    feed = Feed(Late())  # type: ignore[arg-type]
+    with feed.listen("A"):
+        with feed.listen("A"):
+            assert feed.listening == 2
+        assert feed.listening == 1
+    assert feed.listening == 0
+
+
+async def test_feed_tells_what_was_stored_and_is_handed_on_too_only_once() -> None:
+    store = Late()
+    feed = Feed(store)  # type: ignore[arg-type]
+    store.durable(1, 2)
+    news = feed.follow(0)
+    assert [each.position for each in await take(news, 2)] == [1, 2]
+    await feed._look()
+    store.durable(3)
+    await feed._look()
+    assert [each.position for each in await take(news, 1)] == [3]
