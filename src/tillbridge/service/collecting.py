@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tillbridge.domain.lifecycle import REVERSED_TILL, Booking, Collection, Done, Heard, Reaction
@@ -64,12 +64,13 @@ class Collecting:
     def hear(self, payment: Payment, news: News) -> tuple[Payment, Reaction | None]:
         """Let the table decide what the news mean, store it, and set off what follows."""
         follows = self._follows(payment, news)
+        named = self._sums_named(payment)
         if isinstance(follows, Reaction):
-            return self._react(payment, news, follows), follows
-        saved = self._tx.save(_with_receipt(follows, news))
+            return self._react(payment, news, follows, named), follows
+        saved = self._tx.save(_with_receipt(follows, news, named))
         facts = news.facts | {"to": str(saved.standing)}
         self._tx.append_event(saved.id, self._now, news.actor, news.heard, facts)
-        return self._consequences(payment, saved, news), None
+        return self._consequences(payment, saved, news, named), None
 
     def advance(self, payment: Payment, done: Done, actor: str, facts: Mapping[str, object]) -> Payment:
         """Advance the booking by the table, with its event; a payment that lets go of its claims does so here."""
@@ -135,21 +136,34 @@ class Collecting:
         same_receipt = news.receipt_number is not None and news.receipt_number == payment.receipt_number
         return Reaction.DUPLICATE if same_receipt else follows
 
-    def _react(self, payment: Payment, news: News, reaction: Reaction) -> Payment:
+    def _sums_named(self, payment: Payment) -> list[int]:
+        """List the sums that signed messages have named so far, in order; none while nobody has said paid."""
+        if payment.undecided:
+            return []
+        sums = (event.facts.get("sum_minor") for event, _ in self._tx.history(payment.id))
+        return [each for each in sums if isinstance(each, int)]
+
+    def _react(self, payment: Payment, news: News, reaction: Reaction, named: Sequence[int]) -> Payment:
         facts = news.facts | {"heard": str(news.heard)}
         self._tx.append_event(payment.id, self._now, news.actor, reaction, facts)
         if reaction is Reaction.CONTRADICTION:
             self.open_case(payment, CaseKind.CONTRADICTION, facts | {"stood": str(payment.standing)})
         if reaction is Reaction.DUPLICATE and news.heard is Heard.TILL_PAID:
-            return self._paid_again(payment, news)
+            return self._paid_again(payment, news, named)
         return payment
 
-    def _paid_again(self, payment: Payment, news: News) -> Payment:
-        if payment.receipt_number is None and news.receipt_number is not None:
-            payment = self._tx.save(replace(payment, receipt_number=news.receipt_number))
-        if self._another_report(payment, news):
-            self.open_case(payment, CaseKind.CONTRADICTION, news.facts | {"stood": str(payment.standing)})
-        return self._doubt_the_sum(payment, news) if self._sum_differs(payment, news) else payment
+    def _paid_again(self, payment: Payment, news: News, named: Sequence[int]) -> Payment:
+        receipt = payment.receipt_number or news.receipt_number
+        # In mode 2 the answer decides and names no sum: the report behind it is the first that does.
+        known = replace(payment, receipt_number=receipt, collected_minor=_collected(payment, news, named))
+        if known != payment:
+            known = self._tx.save(known)
+        if known.collected_minor != payment.collected_minor:
+            sums = {"collected_minor": known.collected_minor, "rounding_minor": known.rounding_minor}
+            self._tx.append_event(known.id, self._now, news.actor, "sum_named", sums)
+        if self._another_report(known, news):
+            self.open_case(known, CaseKind.CONTRADICTION, news.facts | {"stood": str(known.standing)})
+        return self._doubt_the_sum(known, news.sum_minor) if self._sum_is_odd(known, news, named) else known
 
     def _another_report(self, payment: Payment, news: News) -> bool:
         """Tell whether two reports name different receipts: the money may have been taken twice.
@@ -161,7 +175,7 @@ class Collecting:
         receipts = {facts.get("receipt") for facts in events if facts.get("via") == news.via == "report"}
         return len(receipts - {None}) > 1
 
-    def _consequences(self, before: Payment, payment: Payment, news: News) -> Payment:
+    def _consequences(self, before: Payment, payment: Payment, news: News, named: Sequence[int]) -> Payment:
         if payment.collection is Collection.UNKNOWN:
             self._tx.drop_tasks(payment.id, TaskKind.SEND, TaskKind.LIMIT)
             ask_at = max(self._now, payment.created_at + self._limits.ask_s)
@@ -174,8 +188,8 @@ class Collecting:
         match payment.collection:
             case Collection.PAID if before.collection is not Collection.PAID:
                 return self.money_taken(payment, news)
-            case Collection.PAID if self._sum_differs(payment, news):
-                return self._doubt_the_sum(payment, news)
+            case Collection.PAID if self._sum_is_odd(payment, news, named):
+                return self._doubt_the_sum(payment, news.sum_minor)
             case Collection.REVERSED if before.collection is Collection.PAID and payment.booking is Booking.NONE:
                 # A person had settled it by hand, and only a person knows what there is to take back.
                 self._ask_for_void(payment)
@@ -194,19 +208,26 @@ class Collecting:
         if other is not None:
             self._tx.claim_free(due)
             due = self.block(due, CaseKind.COLLECTED_TWICE, {"other": other}, other)
-        if self._sum_differs(due, news):
-            return self._doubt_the_sum(due, news)
+        if self._beyond_rounding(due):
+            return self._doubt_the_sum(due, due.collected_minor)
         if due.booking is Booking.DUE:
             self._tx.add_task(due.id, TaskKind.BOOK, self._now)
         return due
 
-    def _sum_differs(self, payment: Payment, news: News) -> bool:
-        if news.sum_minor is None:
-            return False
-        return abs(news.sum_minor - payment.total.minor) > self._limits.rounding_minor
+    def _sum_is_odd(self, payment: Payment, news: News, named: Sequence[int]) -> bool:
+        """Tell whether the till names a sum for the first time that is beyond rounding, or unlike its own first one.
 
-    def _doubt_the_sum(self, payment: Payment, news: News) -> Payment:
-        facts = {"collected_minor": news.sum_minor, "total_minor": payment.total.minor}
+        One that was heard before has had its case, which a person may have answered since.
+        """
+        if news.sum_minor is None or news.sum_minor in named:
+            return False
+        return news.sum_minor != payment.collected_minor or self._beyond_rounding(payment)
+
+    def _beyond_rounding(self, payment: Payment) -> bool:
+        return abs(payment.rounding_minor) > self._limits.rounding_minor
+
+    def _doubt_the_sum(self, payment: Payment, sum_minor: int | None) -> Payment:
+        facts = {"collected_minor": sum_minor, "total_minor": payment.total.minor}
         if payment.booking is not Booking.DUE:
             self.open_case(payment, CaseKind.SUM_DIFFERS, facts)
             return payment
@@ -214,8 +235,15 @@ class Collecting:
         return self.block(payment, CaseKind.SUM_DIFFERS, facts)
 
 
-def _with_receipt(payment: Payment, news: News) -> Payment:
+def _with_receipt(payment: Payment, news: News, named: Sequence[int]) -> Payment:
     if news.heard not in (Heard.TILL_PAID, Heard.CLERK_PAID):
         return payment
-    collected = payment.total.minor if news.sum_minor is None else news.sum_minor
-    return replace(payment, receipt_number=news.receipt_number or payment.receipt_number, collected_minor=collected)
+    receipt = news.receipt_number or payment.receipt_number
+    asked = replace(payment, receipt_number=receipt, collected_minor=payment.total.minor)
+    return replace(asked, collected_minor=_collected(asked, news, named))
+
+
+def _collected(payment: Payment, news: News, named: Sequence[int]) -> int | None:
+    """Return the first sum that the till has named, else what the payment has already."""
+    sums = [*named, *([] if news.sum_minor is None else [news.sum_minor])]
+    return sums[0] if sums else payment.collected_minor

@@ -22,6 +22,7 @@ SENTENCES: dict[str, str] = {
     "cancel_wished": "The clerk wishes to cancel: it must be cancelled at the till.",
     "duplicate": "The till said it again; nothing changed.",
     "contradiction": "The till contradicts what it said before: a person must look.",
+    "sum_named": "The till names the sum that it collected.",
     "noted": "This came too late to change anything.",
     "look": "A person asked to look again.",
     "settled": "A person settled the case.",

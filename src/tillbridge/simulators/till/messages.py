@@ -61,7 +61,7 @@ def report(settings: TillSettings, payment: Payment, plan: ReportPlan, other_id:
     message = _start(settings, payment_id, STATUS_OF[payment.state])
     message |= _reference(payment.receipt_number, plan.reference)
     if settings.api_version == "3.0":
-        message["Payments"] = _payments(payment, plan.sum_minor)
+        message["Payments"] = _payments(payment)
     message["Hash"] = _hash(settings, message, right=plan.right_hash)
     return json.dumps(message).encode()
 
@@ -91,22 +91,19 @@ def _reference(receipt_number: str | None, kind: Reference) -> dict[str, object]
             return {"Reference": int("".join(filter(str.isdecimal, receipt_number or "")) or "0")}
 
 
-def _payments(payment: Payment, sum_minor: int | None) -> list[dict[str, object]]:
+def _payments(payment: Payment) -> list[dict[str, object]]:
     """List what was tendered; nothing for a payment that is not paid (dossier 4.2, 3.x)."""
     if payment.state != "paid" or payment.finished_at is None:
         return []
-    shares = tender_shares(payment)
-    if sum_minor is not None:
-        shares = {next(iter(shares)): sum_minor}
-    return [_tender(method, share, payment.finished_at) for method, share in shares.items()]
+    return [_tender(method, share, payment.finished_at) for method, share in tender_shares(payment).items()]
 
 
 def tender_shares(payment: Payment) -> dict[str, int]:
-    """Split the total by what it was paid with, in cents; a mixed payment is half cash, the rest by card."""
+    """Split what was taken by what it was paid with, in cents; a mixed payment is half cash, the rest by card."""
     if payment.tender == "mixed":
-        cash = payment.total_minor // 2
-        return {"cash": cash, "card": payment.total_minor - cash}
-    return {payment.tender or "card": payment.total_minor}
+        cash = payment.collected_minor // 2
+        return {"cash": cash, "card": payment.collected_minor - cash}
+    return {payment.tender or "card": payment.collected_minor}
 
 
 def _tender(method: str, share_minor: int, at: datetime) -> dict[str, object]:

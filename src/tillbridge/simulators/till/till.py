@@ -240,13 +240,20 @@ class Till:
 
     def _finish(self, payment: Payment) -> Payment:
         """Keep a decided payment, wake its held requests and post its report."""
+        plan = self.faults.for_report(payment.payment_id)
+        payment = self._as_taken(payment, plan)
         self.book.put(payment)
         live = self._live[payment.payment_id]
-        plan = self.faults.for_report(payment.payment_id)
         live.report_first = plan.before_answer
         live.decided.set()
         self._background.start(self._report(payment, plan, live))
         return payment
+
+    def _as_taken(self, payment: Payment, plan: ReportPlan) -> Payment:
+        """Let the till count the sum that it is going to report (only a 3.0 till names sums)."""
+        if plan.sum_minor is None or payment.state != "paid" or self.settings.api_version != "3.0":
+            return payment
+        return replace(payment, taken_minor=plan.sum_minor)
 
     async def _report(self, payment: Payment, plan: ReportPlan, live: _Live) -> None:
         try:
