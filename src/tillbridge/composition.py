@@ -110,7 +110,7 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
             stack.push_async_callback(register.close)
         library = _library(file)
         stack.push_async_callback(library.close)
-        store = open_store(database_of(file))
+        store = _store(file)
         stack.callback(store.close)
         bell = Bell()
         world = World(
@@ -180,18 +180,18 @@ def own_key_of(file: SettingsFile) -> str | None:
     bridge = file.settings.bridge
     if bridge.api_key_file is None and bridge.api_key_variable is None:
         return None
-    where = f"{file.path}, [bridge] api_key"
-    return read_secret(where, file.folder, bridge.api_key_file, bridge.api_key_variable)
+    with file.placing():
+        return read_secret(("bridge", "api_key"), file.folder, bridge.api_key_file, bridge.api_key_variable)
 
 
 def database_of(file: SettingsFile) -> Database:
     """Return the database that the settings name; raise SettingsError."""
     bridge = file.settings.bridge
-    password = None
-    if bridge.database_password_file is not None or bridge.database_password_variable is not None:
-        where = f"{file.path}, [bridge] database_password"
-        password = read_secret(where, file.folder, bridge.database_password_file, bridge.database_password_variable)
-    return read_database(bridge.database, file.folder, password)
+    places = (bridge.database_password_file, bridge.database_password_variable)
+    with file.placing():
+        setting = ("bridge", "database_password")
+        password = read_secret(setting, file.folder, *places) if any(places) else None
+        return read_database(bridge.database, file.folder, password)
 
 
 def product_map_text(file: SettingsFile) -> str | None:
@@ -199,22 +199,32 @@ def product_map_text(file: SettingsFile) -> str | None:
     if file.settings.bridge.product_map is None:
         return None
     path = file.folder / file.settings.bridge.product_map
-    text = product_map_file(path)
+    with file.placing():
+        text = product_map_file(path)
     parse_product_map(text, str(path))
     return text
+
+
+def _store(file: SettingsFile) -> OpenStore:
+    database = database_of(file)
+    with file.placing(("bridge", "database")):
+        return open_store(database)
 
 
 def _register(file: SettingsFile, name: str) -> Register:
     place = ("register_server", name)
     module, table = _adapter(file, REGISTERS, place, file.settings.register_server[name])
-    register: Register = module.connect(file.validated(module.Settings, table, place), _surroundings(file, name))
+    settings = file.validated(module.Settings, table, place)
+    with file.placing():
+        register: Register = module.connect(settings, _surroundings(file, name))
     return register
 
 
 def _library(file: SettingsFile) -> LibrarySystem:
     module, table = _adapter(file, LIBRARIES, ("library",), file.settings.library)
     settings = file.validated(module.Settings, table, ("library",))
-    library: LibrarySystem = module.connect(settings, _surroundings(file, LIBRARY_NAME))
+    with file.placing():
+        library: LibrarySystem = module.connect(settings, _surroundings(file, LIBRARY_NAME))
     return library
 
 

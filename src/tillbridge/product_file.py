@@ -13,7 +13,7 @@ from ruamel.yaml import YAML, MappingNode, Node, ScalarNode
 from ruamel.yaml.error import YAMLError
 
 from tillbridge.domain.product_map import ProductMap
-from tillbridge.errors import SettingsError
+from tillbridge.errors import SettingsError, WrongSetting
 
 OFF = frozenset({"off", "disabled", "false", "no"})
 INTERFACE = "POSInterface"
@@ -25,7 +25,8 @@ def product_map_file(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(str(path), "the product map cannot be read", "Check its path, rights and UTF-8") from error
+        what = f"the product map {path} cannot be read"
+        raise WrongSetting(("bridge", "product_map"), what, "Check its path, rights and UTF-8") from error
 
 
 def parse_product_map(text: str, name: str) -> ProductMap:

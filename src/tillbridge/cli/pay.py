@@ -102,5 +102,6 @@ def _status(payment: Json) -> int:
 def _client(settings: Path) -> BridgeClient:
     file = read_settings(settings)
     bridge = file.settings.bridge
-    key = read_secret(f"{settings}, [bridge] api_key", file.folder, bridge.api_key_file, bridge.api_key_variable)
+    with file.placing():
+        key = read_secret(("bridge", "api_key"), file.folder, bridge.api_key_file, bridge.api_key_variable)
     return BridgeClient(f"http://{bridge.host}:{bridge.port}", key)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillbridge.errors import SettingsError
+from tillbridge.errors import SettingsError, WrongSetting
 from tillbridge.product_file import parse_product_map, product_map_file
 
 Codes = dict[str, dict[str, str] | None]
@@ -123,6 +123,6 @@ def test_a_product_map_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     latin = tmp_path / "latin.yaml"
     latin.write_bytes("Mäntsälä: off".encode("latin-1"))
     for path in (tmp_path, tmp_path / "nowhere.yaml", latin):
-        with pytest.raises(SettingsError, match="the product map cannot be read") as error:
+        with pytest.raises(WrongSetting, match=f"the product map {path} cannot be read") as error:
             product_map_file(path)
-        assert error.value.where == str(path)
+        assert error.value.place == ("bridge", "product_map")

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from tillbridge.errors import SettingsError
+from tillbridge.errors import WrongSetting
 from tillbridge.libraries.koha.access import Access, Basic, Tokens
 from tillbridge.libraries.koha.booking import judge
 from tillbridge.libraries.koha.replies import Unexpected, json_of, koha_error, why_of
@@ -201,7 +201,8 @@ def connect(settings: Settings, surroundings: Surroundings) -> LibrarySystem:
 
     Nothing is sent yet.
     """
-    secret = read_secret(f"{surroundings.name}: secret", surroundings.folder, *settings.secret_places)
+    setting = (surroundings.name, settings.secret_setting)
+    secret = read_secret(setting, surroundings.folder, *settings.secret_places)
     transport = Transport(settings.address, _tls(settings, surroundings), settings.connect_s, settings.answer_s)
     access: Access
     if settings.client_id is not None:
@@ -218,8 +219,8 @@ def _tls(settings: Settings, surroundings: Surroundings) -> ssl.SSLContext | Lit
     try:
         return ssl.create_default_context(cafile=str(path))
     except (OSError, ssl.SSLError) as error:
-        raise SettingsError(
-            f"{surroundings.name}: ca_file",
+        raise WrongSetting(
+            (surroundings.name, "ca_file"),
             f"the certificates in {path} cannot be read",
             "Name a file with the authority's certificate in PEM",
         ) from error

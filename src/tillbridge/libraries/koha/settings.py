@@ -90,6 +90,11 @@ class Settings(BaseModel):
         return self
 
     @property
+    def secret_setting(self) -> str:
+        """Return the name of the setting of the secret, without its ``_file`` or ``_variable``."""
+        return "password" if self.client_id is None else "client_secret"
+
+    @property
     def secret_places(self) -> tuple[Path | None, str | None]:
         """Return the file and the environment variable of the secret; one of them is None."""
         if self.client_id is not None:

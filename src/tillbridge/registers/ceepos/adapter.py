@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from tillbridge.errors import SettingsError
+from tillbridge.errors import WrongSetting
 from tillbridge.registers.ceepos import judge
 from tillbridge.registers.ceepos.client import Client, Limits, NotReceived, Received
 from tillbridge.registers.ceepos.places import Place, Places
@@ -144,6 +144,6 @@ def _notification_address(settings: Settings, surroundings: Surroundings) -> str
         return settings.notification_address
     if not surroundings.public_address:
         remedy = "Set it, or the bridge's public address, to where the register server can reach the bridge"
-        where = f"register_server.{surroundings.name}.notification_address"
-        raise SettingsError(where, "there is no address for reports", remedy)
+        place = ("register_server", surroundings.name, "notification_address")
+        raise WrongSetting(place, "there is no address for reports", remedy)
     return surroundings.public_address.rstrip("/") + REPORT_PATH

@@ -17,7 +17,7 @@ import typer
 from tillbridge.errors import SettingsError
 from tillbridge.registers.ceepos import hashes
 from tillbridge.registers.ceepos.reading import MESSAGE_LIMIT, Message, MessageError, read_object
-from tillbridge.secret import read_secret
+from tillbridge.secret import read_secret_file
 
 app = typer.Typer(no_args_is_help=True, help="Hash Ceepos messages, and check their hashes.")
 
@@ -134,7 +134,7 @@ def _read(file: str) -> bytes:
 
 def _secret(file: Path) -> str:
     try:
-        return read_secret("--secret-file", Path(), file, None)
+        return read_secret_file(("--secret-file",), file)
     except SettingsError as error:
         _stop(error.where, error.what, error.remedy)
 

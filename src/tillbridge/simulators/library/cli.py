@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from tillbridge.errors import SettingsError
-from tillbridge.secret import read_secret
+from tillbridge.secret import read_secret_file
 from tillbridge.simulators.library.app import build_app
 from tillbridge.simulators.library.serving import serving
 from tillbridge.simulators.library.settings import (
@@ -34,7 +34,7 @@ def demo_library(
     """Run a demo library that answers like Koha, until it is told to stop."""
     secret = DEMO_CLIENT_SECRET
     if client_secret_file is not None:
-        secret = read_secret("client-secret-file", Path.cwd(), client_secret_file, None)
+        secret = read_secret_file(("--client-secret-file",), client_secret_file)
     account = StaffAccount(client_id, secret, password=secret)
     settings = DemoLibrarySettings(accounts=(account,), seeded=not empty)
     try:
