@@ -216,15 +216,16 @@ def _register(file: SettingsFile, name: str) -> Register:
     module, table = _adapter(file, REGISTERS, place, file.settings.register_server[name])
     settings = file.validated(module.Settings, table, place)
     with file.placing():
-        register: Register = module.connect(settings, _surroundings(file, name))
+        register: Register = module.connect(settings, _surroundings(file, name, _users_of(file, name)))
     return register
 
 
 def _library(file: SettingsFile) -> LibrarySystem:
     module, table = _adapter(file, LIBRARIES, ("library",), file.settings.library)
     settings = file.validated(module.Settings, table, ("library",))
+    surroundings = _surroundings(file, LIBRARY_NAME, tuple(file.settings.branch))
     with file.placing():
-        library: LibrarySystem = module.connect(settings, _surroundings(file, LIBRARY_NAME))
+        library: LibrarySystem = module.connect(settings, surroundings)
     return library
 
 
@@ -239,8 +240,12 @@ def _adapter(
     return kinds[kind].load(), {key: value for key, value in table.items() if key != "kind"}
 
 
-def _surroundings(file: SettingsFile, name: str) -> Surroundings:
-    return Surroundings(name, file.folder, file.settings.bridge.public_address.rstrip("/"))
+def _surroundings(file: SettingsFile, name: str, branches: tuple[str, ...]) -> Surroundings:
+    return Surroundings(name, file.folder, file.settings.bridge.public_address.rstrip("/"), branches)
+
+
+def _users_of(file: SettingsFile, server: str) -> tuple[str, ...]:
+    return tuple(code for code, branch in file.settings.branch.items() if branch.register_server == server)
 
 
 def _by_kind(servers: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:

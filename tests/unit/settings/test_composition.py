@@ -64,6 +64,18 @@ async def test_a_bridge_is_put_together_and_taken_apart_again(folder: Path) -> N
     assert (folder / "tillbridge.db").exists()
 
 
+NO_BRANCH = (
+    "no branch of this code uses this register server. Correct the code, or let the branch use it. Those that do:"
+)
+NORTH = """\
+[register_server.north]
+kind = "ceepos"
+address = "https://north.example.fi/"
+source = "N"
+secret_file = "till-secret"
+branch.CPL.source = "B"
+"""
+
 WRONG: dict[str, tuple[str, str, str, str]] = {
     "an unknown kind of library": ('"koha"', '"kohha"', "line 6", "library.kind is 'kohha'. Installed kinds are: koha"),
     "an unknown kind of server": ('"ceepos"', '"cepos"', "line 13", "register_server.city.kind is 'cepos'"),
@@ -157,6 +169,18 @@ WRONG: dict[str, tuple[str, str, str, str]] = {
         'database = "postgresql://x/y"\ndatabase_password_file = "nowhere"',
         "line 4",
         "bridge.database_password_file: the secret file",
+    ),
+    "a slip in the code of a branch": (
+        '"till-secret"',
+        '"till-secret"\n[register_server.city.branch.CPLL]\nsource = "B"',
+        "line 17",
+        f"register_server.city.branch.CPLL: {NO_BRANCH} CPL",
+    ),
+    "what a branch has of its own at another server": (
+        "[branch.CPL]\n",
+        f"{NORTH}[branch.CPL]\n",
+        "line 23",
+        f"register_server.north.branch.CPL: {NO_BRANCH} none",
     ),
     "a database that cannot be used": (
         'api_key_file = "key"',

@@ -42,6 +42,7 @@ NOTICE_GRACE_S = 1.0
 
 def connect(settings: Settings, surroundings: Surroundings) -> Register:
     """Make the register; reads secrets and certificates, raises SettingsError, opens no connection."""
+    _need_known_branches(settings, surroundings)
     form = Form(
         api_version=settings.api_version,
         mode=settings.mode,
@@ -137,6 +138,16 @@ class _Notice:
             await self._at_register()
         except Exception:  # noqa: BLE001 - whatever the caller's code raises, the answer must still be read
             _log.exception("a payment could not be marked as at the register; its answer is still awaited")
+
+
+def _need_known_branches(settings: Settings, surroundings: Surroundings) -> None:
+    """Refuse what a branch would never get: with a slip in its code it would silently use the server's own settings."""
+    for code in settings.branch:
+        if code not in surroundings.branches:
+            place = ("register_server", surroundings.name, "branch", code)
+            known = ", ".join(surroundings.branches) or "none"
+            remedy = f"Correct the code, or let the branch use it. Those that do: {known}"
+            raise WrongSetting(place, "no branch of this code uses this register server", remedy)
 
 
 def _notification_address(settings: Settings, surroundings: Surroundings) -> str:
