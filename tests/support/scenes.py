@@ -31,12 +31,12 @@ class Scene:
     count: int = 0
 
     async def patron(
-        self, *amounts: str, debit_type: str = "OVERDUE", status: str | None = None, text: str = "", **names: str
+        self, *amounts: str, debit_type: str = "OVERDUE", status: str | None = None, text: str = "", **facts: object
     ) -> tuple[str, list[str]]:
         """Add a patron with one charge for each amount; return the card number and the charges' ids."""
         self.count += 1
         card = f"C{self.count:06d}"
-        form = {"cardnumber": card, "surname": "Virtanen", "firstname": "Matti", "library_id": "CPL"} | names
+        form = {"cardnumber": card, "surname": "Virtanen", "firstname": "Matti", "library_id": "CPL"} | facts
         patron_id = (await self.library("POST", "/control/patrons", [form]))[0]["patron_id"]
         charges = [
             {

@@ -28,6 +28,15 @@ async def test_a_patron_and_its_charges_are_seen_over_koha(peer: Peer) -> None:
     assert (line["debit_type"], line["status"], line["library_id"]) == ("OVERDUE", "UNRETURNED", "MPL")
 
 
+@pytest.mark.parametrize("form", [{}, {"restricted": False}, {"restricted": True}])
+async def test_a_patron_may_have_a_restriction(form: dict[str, bool], peer: Peer) -> None:
+    made = await peer.control("POST", "/patrons", {"cardnumber": "C-1", "surname": "Testi"} | form)
+
+    patron = await peer.koha("GET", f"/patrons/{made.json[0]['patron_id']}")
+
+    assert patron.json["restricted"] is form.get("restricted", False)
+
+
 async def test_several_patrons_are_created_at_once(peer: Peer) -> None:
     forms = [{"cardnumber": card, "surname": "Testi"} for card in ("A", "B")]
 

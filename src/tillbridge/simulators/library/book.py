@@ -106,6 +106,7 @@ class Book:
             category_id=order.category_id,
             userid=userid,
             updated_on=self.now(),
+            restricted=order.restricted,
         )
         self._cards.add(order.cardnumber)
         self._last_patron = max(self._last_patron, patron_id)

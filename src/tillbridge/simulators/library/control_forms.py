@@ -33,6 +33,7 @@ class PatronForm(Form):
     category_id: Text = "PT"
     userid: Text | None = None
     patron_id: Id | None = None
+    restricted: bool = False
 
     def order(self) -> PatronOrder:
         """Return the same as the ledger takes it."""
