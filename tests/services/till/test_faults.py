@@ -170,7 +170,7 @@ def _written(message: dict[str, Any]) -> str:
 
 
 def _right_hash(message: dict[str, Any]) -> str:
-    slots = [message[key] for key in ("Source", "Id", "Status", "Reference") if key in message]
+    slots = [message[key] for key in ("Source", "Id", "Status", "Reference", "Action") if key in message]
     for one in message.get("Payments", []):
         slots += [one[key] for key in ("PaymentMethod", "PaymentSum", "Timestamp", "PaymentDescription")]
     text = "&".join(["" if slot is None else str(slot) for slot in slots] + ["top_secret"])

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from tillbridge.registers.ceepos.hashes import (
+    WITH_ACTION,
     Version,
     covers_payments,
     digest_of,
@@ -49,6 +50,9 @@ _OTHER_STATUSES = {
 }
 _REFUSAL = "the register server refused the message as faulty (status 99)"
 _WRONG_HASH = "hash is wrong or missing"
+_OUR_ACTION = ("new payment", "", None)
+"""What an answer may name: our requests have no Action, which stands for a new payment (dossier 2.2, 6)."""
+
 _RECEIPT_LIMIT = 100
 _CENTS_TEXT = re.compile(r"-?[0-9]{1,12}")
 _LARGEST_CENTS = 10**12
@@ -140,6 +144,8 @@ def _not_about(message: Message, payment_id: str, terms: Terms) -> str | None:
         return "the register server's answer is about another payment"
     if _foreign_source(message, terms):
         return "the register server's answer names another source"
+    if message.get("Action") not in _OUR_ACTION:  # a delete is answered by 1 too
+        return "the register server's answer is to another action than a new payment"
     return None
 
 
@@ -155,7 +161,7 @@ def _answer_rule(terms: Terms) -> Rule:
 
     def slots(message: Message) -> list[str]:
         _need_one_reading(head_slots(message))
-        return response_slots(message, terms.version, with_action=False)
+        return response_slots(message, terms.version, with_action=terms.version >= WITH_ACTION)
 
     return slots
 

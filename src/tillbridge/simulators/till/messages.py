@@ -45,13 +45,13 @@ def answer(
         return None
     if plan.ending in _BARE:
         return _BARE[plan.ending]
-    message = _start(settings, payment_id, status) | {"Reference": reference}
+    message = _start(settings, payment_id, status) | {"Reference": reference} | _action(settings)
     return _json(message | {"Hash": _hash(settings, message, right=plan.right_hash) if plan.signed else None})
 
 
 def error(settings: TillSettings, payment_id: str, status: int) -> Reply:
     """Return the signed answer to a request that cannot be taken; its Reference is null (vector E10)."""
-    message = _start(settings, payment_id, status) | {"Reference": None}
+    message = _start(settings, payment_id, status) | {"Reference": None} | _action(settings)
     return _json(message | {"Hash": _hash(settings, message, right=True)})
 
 
@@ -73,6 +73,11 @@ def _json(message: dict[str, object]) -> Reply:
 def _start(settings: TillSettings, payment_id: str, status: int) -> dict[str, object]:
     source = {"Source": settings.source} if settings.api_version == "2.0" else {}
     return {"Id": payment_id, **source, "Status": status}
+
+
+def _action(settings: TillSettings) -> dict[str, object]:
+    """Name the Action in an answer, as a point of sale of 3.x is said to do (dossier 4.1, vector H2)."""
+    return {"Action": "new payment"} if settings.api_version == "3.0" else {}
 
 
 def _hash(settings: TillSettings, message: dict[str, object], *, right: bool) -> str:
