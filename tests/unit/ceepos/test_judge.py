@@ -301,28 +301,6 @@ def test_a_report_is_read_with_its_id_as_text() -> None:
     assert report == Report("17", b'{"Id": 17, "Status": 1}', {"Id": 17, "Status": 1})
 
 
-@pytest.mark.parametrize(
-    ("more", "sum_minor"),
-    [
-        ({"Payments": [{"PaymentMethod": 4, "PaymentSum": 250}]}, 250),
-        ({"Payments": [{"PaymentSum": 250}, {"PaymentSum": "-50"}]}, 200),
-        ({"Payments": [{"PaymentSum": 0}]}, 0),
-        ({"PaymentSum": 250}, 250),
-        ({"Payments": [{"PaymentSum": 250}, {"PaymentMethod": 4}]}, None),
-        ({"Payments": [{"PaymentSum": "2.50"}]}, None),
-        ({"Payments": [{"PaymentSum": "much"}]}, None),
-        ({"Payments": [{"PaymentSum": 10**15}]}, None),
-        ({"Payments": [{"PaymentSum": None}]}, None),
-        ({"Payments": []}, None),
-        ({}, None),
-    ],
-)
-def test_a_report_of_3_0_proves_the_sum(more: Message, sum_minor: int | None) -> None:
-    verdict = judge_report(report_of(PAID | more, version=(3, 0)), NEW_TERMS)
-    assert isinstance(verdict, Paid)
-    assert verdict.sum_minor == sum_minor
-
-
 def test_a_sum_that_was_changed_on_the_way_is_forged() -> None:
     report = report_of(PAID | {"Payments": [{"PaymentSum": 250}]}, version=(3, 0))
     changed = read_report(report.raw.replace(b"250", b"350"))

@@ -102,8 +102,13 @@ def return_slots(message: Message, version: Version) -> list[str]:
 
 def head_slots(message: Message) -> list[str]:
     """Return the slots with which every answer, report and return begins (dossier 3.4)."""
+    return [*subject_slots(message), *_kept(message, ("Reference",))]
+
+
+def subject_slots(message: Message) -> list[str]:
+    """Return the first of these: whose payment it is, and what became of it."""
     _demand(message, ("Id", "Status"))
-    return [*_present(message, ("Source",)), *_kept(message, ("Id", "Status", "Reference"))]
+    return [*_present(message, ("Source",)), *_kept(message, ("Id", "Status"))]
 
 
 def payments_of(message: Message) -> list[Message]:
