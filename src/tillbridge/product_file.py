@@ -18,6 +18,8 @@ from tillbridge.errors import SettingsError, WrongSetting
 OFF = frozenset({"off", "disabled", "false", "no"})
 INTERFACE = "POSInterface"
 CODE_LIMIT = 25
+NOT_IN_CODES = frozenset(";'")
+"""What tills are known to stumble over, so that an adapter would take it out: the code would then be another one."""
 
 
 def product_map_file(path: Path) -> str:
@@ -72,10 +74,9 @@ def _code(name: str, debit_type: ScalarNode, node: Node) -> str:
         what = f"{debit_type.value} has no product code"
         raise _error(name, debit_type, what, "Write the till's product code behind it")
     code = str(node.value).strip()
-    if len(code) > CODE_LIMIT or not code.isprintable() or ";" in code:
-        raise _error(
-            name, debit_type, f"{code!r} is no product code", f"A code has at most {CODE_LIMIT} characters, no ;"
-        )
+    if len(code) > CODE_LIMIT or not code.isprintable() or set(code) & NOT_IN_CODES:
+        remedy = f"A code has at most {CODE_LIMIT} characters, and no ; or '"
+        raise _error(name, debit_type, f"{code!r} is no product code", remedy)
     return code
 
 

@@ -23,8 +23,8 @@ class _Strict(BaseModel):
 
 
 def _address(text: str) -> str:
-    if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", text) or not text.isprintable():
-        raise ValueError("give an address such as https://bridge.example.fi, with no user, blank, ? or #")
+    if not re.fullmatch(r"https?://[^/?#@;\s]+(/[^?#;\s]*)?", text) or not text.isprintable():
+        raise ValueError("give an address such as https://bridge.example.fi, with no user, blank, ?, # or ;")
     return text
 
 

@@ -101,6 +101,8 @@ def test_a_whole_settings_file_is_understood() -> None:
         ({"receipt_description": "name"}, "borrower"),
         ({"notification_address": "https://bridge.example/{id}"}, "only placeholder"),
         ({"notification_address": "bridge.example/{invoicenumber}"}, "https://"),
+        ({"notification_address": "https://bridge.example/in;v=1/{invoicenumber}"}, "no ;"),
+        ({"notification_address": "https://bridge.example/{invoicenumber}?a=1;b=2"}, "no ;"),
         ({"connect_s": 0}, "greater than 0"),
         ({"connect_s": 10.1}, "less than or equal to 10"),
         ({"held_s": 100_000}, "7200"),

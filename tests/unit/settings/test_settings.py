@@ -110,6 +110,7 @@ def test_a_wrong_setting_is_told_with_file_line_and_remedy(
         *("", "bridge.example.fi", "ftp://bridge.example.fi", "https://", "https:///x", "https:bridge.example.fi"),
         *("https://a:b@bridge.example.fi", "https://bridge.example.fi?x=1", "https://bridge.example.fi/#x"),
         *("https://bridge.example.fi/a b", " https://bridge.example.fi", "https://bridge.example.fi\\n"),
+        *("https://bridge.example.fi/a;b", "https://bridge.example.fi;b"),
         *("javascript:alert(1)//https://x", "https://bridge.example.fi/\\u0000", "https://bridge\\u202e.fi"),
     ],
 )
