@@ -120,6 +120,20 @@ async def test_a_task_is_claimed_by_one_bridge_only(stores: tuple[PostgresStore,
     assert len(ids) == len(set(ids)) == 300
 
 
+async def test_work_that_is_wanted_at_the_instant_at_which_it_is_finished_is_not_lost(
+    stores: tuple[PostgresStore, PostgresStore],
+) -> None:
+    """Whichever of the two comes first: one who plans waits for one who finishes, and the other way round."""
+    for n in range(60):
+        await stores[0].write(lambda tx: tx.add_task("P1", TaskKind.LOOK_UP, 1.0))
+        (task,) = await stores[0].write(lambda tx: tx.claim_tasks("first", [TaskKind.LOOK_UP], 1.0, 60.0, 1))
+        finish: Work[None] = lambda tx, task=task: tx.finish_task(task)  # type: ignore[misc]  # noqa: E731
+        plan: Work[None] = lambda tx: tx.add_task("P1", TaskKind.LOOK_UP, 2.0)  # noqa: E731
+        await at_once(stores, *((finish, plan) if n % 2 else (plan, finish)))
+        assert await stores[1].read(lambda tx: tx.next_due([TaskKind.LOOK_UP])) == 2.0
+        await stores[0].write(lambda tx: tx.drop_tasks("P1", TaskKind.LOOK_UP))
+
+
 def take(receipt: str) -> Callable[[Transaction, Payment], bool]:
     """Take a person's word with a receipt number, unless another payment has that one."""
 

@@ -72,9 +72,8 @@ class Booker:
 
     async def look_up(self, task: Task, lease: Lease) -> None:
         """Ask the library system what became of a booking in doubt, or of a case that is settled there."""
-        payment = await self._world.store.read(lambda tx: tx.payment(task.payment_id))
-        if payment is None or payment.booking not in (Booking.UNKNOWN, *SETTLED_THERE):
-            await self._world.store.write(lambda tx: tx.finish_task(task))
+        payment = await self._world.store.write(lambda tx: self._asked_about(tx, task))
+        if payment is None:
             return
         seen = await self._see(payment, credits_too=True, charges_too=False)
         if isinstance(seen, _Seen):
@@ -94,6 +93,13 @@ class Booker:
             Settling(tx, self._world, task, payment).doubt(stopped)
         else:
             tx.finish_task(task)
+        return None
+
+    def _asked_about(self, tx: Transaction, task: Task) -> Payment | None:
+        payment = tx.payment(task.payment_id)
+        if payment is not None and payment.booking in (Booking.UNKNOWN, *SETTLED_THERE):
+            return payment
+        tx.finish_task(task)
         return None
 
     async def watch(self, task: Task, lease: Lease) -> None:

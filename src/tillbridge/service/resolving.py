@@ -154,6 +154,8 @@ def _book_again(
         tx.save(payment)
         return
     due = collecting.advance(payment, Done.TRY_AGAIN, word.person, facts)
+    # To book looks first at what is there; whoever looks for the case's sake looks in vain from now on.
+    tx.drop_tasks(due.id, TaskKind.LOOK_UP)
     tx.claim_free(due)
     tx.add_task(due.id, TaskKind.BOOK, collecting.now)
     tx.add_task(due.id, TaskKind.WATCH, collecting.now + world.limits.late_s)

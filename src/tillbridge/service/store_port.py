@@ -248,7 +248,7 @@ class Transaction(Administration, Protocol):
         ...
 
     def add_task(self, payment_id: str, kind: TaskKind, due_at: float) -> None:
-        """Add work, or move the unclaimed task of this kind to the earlier time."""
+        """Add work, or move the task of this kind to the earlier time; a claimed one is done once more at that time."""
         ...
 
     def drop_tasks(self, payment_id: str, *kinds: TaskKind) -> None:
@@ -266,11 +266,11 @@ class Transaction(Administration, Protocol):
         ...
 
     def finish_task(self, task: Task) -> None:
-        """Remove a task, if the lease is still this one's."""
+        """Remove a task, if the lease is still this one's and nobody wants it once more."""
         ...
 
     def postpone_task(self, task: Task, due_at: float, attempt: int) -> None:
-        """Give a task back to be done again later, if the lease is still this one's."""
+        """Give a task back to be done again later, or when it is wanted before, if the lease is still this one's."""
         ...
 
     def lease_owners(self) -> frozenset[str]:

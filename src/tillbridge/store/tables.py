@@ -138,6 +138,8 @@ task = Table(
     Column("attempt", Integer, nullable=False),
     Column("lease_owner", String(80)),
     Column("lease_until", Float(53), nullable=False),
+    # From when on it is wanted once more by somebody who found it leased.
+    Column("again_at", Float(53)),
     UniqueConstraint("payment_id", "kind"),
     Index("ix_task_kind_due_at", "kind", "due_at"),
     # A task's number is never given again: who still works on a dropped task must not end the next one.

@@ -111,6 +111,7 @@ def upgrade() -> None:
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("lease_owner", sa.String(length=80), nullable=True),
         sa.Column("lease_until", sa.Float(precision=53), nullable=False),
+        sa.Column("again_at", sa.Float(precision=53), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_task")),
         sa.UniqueConstraint("payment_id", "kind", name=op.f("uq_task_payment_id_kind")),
         sqlite_autoincrement=True,
