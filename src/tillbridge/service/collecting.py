@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from tillbridge.domain.history import Event
 from tillbridge.domain.lifecycle import REVERSED_TILL, Booking, Collection, Done, Heard, Reaction
 from tillbridge.domain.payment import Payment
 from tillbridge.service.ports import Limits
@@ -50,6 +52,30 @@ class News:
         return {key: value for key, value in facts.items() if value not in ("", None)}
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Hold a payment's events so far: what is heard now may have been heard before."""
+
+    events: tuple[Event, ...] = ()
+
+    @property
+    def sums(self) -> list[int]:
+        """List the sums that signed messages have named, in order."""
+        return [found for event in self.events if isinstance(found := event.facts.get("sum_minor"), int)]
+
+    @property
+    def reported_receipts(self) -> set[object]:
+        """Return the receipt numbers with which reports have said paid, while they were believed."""
+        paid = (str(Heard.TILL_PAID), str(Reaction.DUPLICATE))
+        reports = [event.facts for event in self.events if event.kind in paid and event.facts.get("via") == "report"]
+        return {facts.get("receipt") for facts in reports} - {None}
+
+    def ends_with(self, reaction: Reaction, facts: Mapping[str, object]) -> bool:
+        """Tell whether this was noted since the payment last changed: a flood of it must not fill the disk."""
+        since = itertools.takewhile(lambda event: event.kind in set(Reaction), reversed(self.events))
+        return any((event.kind, event.facts) == (reaction, facts) for event in since)
+
+
 class Collecting:
     """Apply news to payments in one transaction at one instant."""
 
@@ -64,13 +90,14 @@ class Collecting:
     def hear(self, payment: Payment, news: News) -> tuple[Payment, Reaction | None]:
         """Let the table decide what the news mean, store it, and set off what follows."""
         follows = self._follows(payment, news)
-        named = self._sums_named(payment)
         if isinstance(follows, Reaction):
-            return self._react(payment, news, follows, named), follows
-        saved = self._tx.save(_with_receipt(follows, news, named))
+            return self._react(payment, news, follows), follows
+        # What went before an outcome says nothing about it, and is not read: this is the way that most payments go.
+        past = Past() if payment.undecided else self._past(payment)
+        saved = self._tx.save(_with_receipt(follows, news, past))
         facts = news.facts | {"to": str(saved.standing)}
         self._tx.append_event(saved.id, self._now, news.actor, news.heard, facts)
-        return self._consequences(payment, saved, news, named), None
+        return self._consequences(payment, saved, news, past), None
 
     def advance(self, payment: Payment, done: Done, actor: str, facts: Mapping[str, object]) -> Payment:
         """Advance the booking by the table, with its event; a payment that lets go of its claims does so here."""
@@ -136,46 +163,33 @@ class Collecting:
         same_receipt = news.receipt_number is not None and news.receipt_number == payment.receipt_number
         return Reaction.DUPLICATE if same_receipt else follows
 
-    def _sums_named(self, payment: Payment) -> list[int]:
-        """List the sums that signed messages have named so far, in order; none while nobody has said paid."""
-        if payment.undecided:
-            return []
-        sums = (event.facts.get("sum_minor") for event, _ in self._tx.history(payment.id))
-        return [each for each in sums if isinstance(each, int)]
+    def _past(self, payment: Payment) -> Past:
+        return Past(tuple(event for event, _ in self._tx.history(payment.id)))
 
-    def _react(self, payment: Payment, news: News, reaction: Reaction, named: Sequence[int]) -> Payment:
-        facts = news.facts | {"heard": str(news.heard)}
-        self._tx.append_event(payment.id, self._now, news.actor, reaction, facts)
+    def _react(self, payment: Payment, news: News, reaction: Reaction) -> Payment:
+        past, facts = self._past(payment), news.facts | {"heard": str(news.heard)}
+        if not past.ends_with(reaction, facts):
+            self._tx.append_event(payment.id, self._now, news.actor, reaction, facts)
         if reaction is Reaction.CONTRADICTION:
             self.open_case(payment, CaseKind.CONTRADICTION, facts | {"stood": str(payment.standing)})
         if reaction is Reaction.DUPLICATE and news.heard is Heard.TILL_PAID:
-            return self._paid_again(payment, news, named)
+            return self._paid_again(payment, news, past)
         return payment
 
-    def _paid_again(self, payment: Payment, news: News, named: Sequence[int]) -> Payment:
+    def _paid_again(self, payment: Payment, news: News, past: Past) -> Payment:
         receipt = payment.receipt_number or news.receipt_number
         # In mode 2 the answer decides and names no sum: the report behind it is the first that does.
-        known = replace(payment, receipt_number=receipt, collected_minor=_collected(payment, news, named))
+        known = replace(payment, receipt_number=receipt, collected_minor=_collected(payment, news, past))
         if known != payment:
             known = self._tx.save(known)
         if known.collected_minor != payment.collected_minor:
             sums = {"collected_minor": known.collected_minor, "rounding_minor": known.rounding_minor}
             self._tx.append_event(known.id, self._now, news.actor, "sum_named", sums)
-        if self._another_report(known, news):
+        if _another_report(news, past):
             self.open_case(known, CaseKind.CONTRADICTION, news.facts | {"stood": str(known.standing)})
-        return self._doubt_the_sum(known, news.sum_minor) if self._sum_is_odd(known, news, named) else known
+        return self._doubt_the_sum(known, news.sum_minor) if self._sum_is_odd(known, news, past) else known
 
-    def _another_report(self, payment: Payment, news: News) -> bool:
-        """Tell whether two reports name different receipts: the money may have been taken twice.
-
-        An answer and a report may number differently, so they are not held against each other.
-        """
-        paid = (str(Heard.TILL_PAID), str(Reaction.DUPLICATE))
-        events = [event.facts for event, _ in self._tx.history(payment.id) if event.kind in paid]
-        receipts = {facts.get("receipt") for facts in events if facts.get("via") == news.via == "report"}
-        return len(receipts - {None}) > 1
-
-    def _consequences(self, before: Payment, payment: Payment, news: News, named: Sequence[int]) -> Payment:
+    def _consequences(self, before: Payment, payment: Payment, news: News, past: Past) -> Payment:
         if payment.collection is Collection.UNKNOWN:
             self._tx.drop_tasks(payment.id, TaskKind.SEND, TaskKind.LIMIT)
             ask_at = max(self._now, payment.created_at + self._limits.ask_s)
@@ -188,7 +202,7 @@ class Collecting:
         match payment.collection:
             case Collection.PAID if before.collection is not Collection.PAID:
                 return self.money_taken(payment, news)
-            case Collection.PAID if self._sum_is_odd(payment, news, named):
+            case Collection.PAID if self._sum_is_odd(payment, news, past):
                 return self._doubt_the_sum(payment, news.sum_minor)
             case Collection.REVERSED if before.collection is Collection.PAID and payment.booking is Booking.NONE:
                 # A person had settled it by hand, and only a person knows what there is to take back.
@@ -214,12 +228,12 @@ class Collecting:
             self._tx.add_task(due.id, TaskKind.BOOK, self._now)
         return due
 
-    def _sum_is_odd(self, payment: Payment, news: News, named: Sequence[int]) -> bool:
+    def _sum_is_odd(self, payment: Payment, news: News, past: Past) -> bool:
         """Tell whether the till names a sum for the first time that is beyond rounding, or unlike its own first one.
 
         One that was heard before has had its case, which a person may have answered since.
         """
-        if news.sum_minor is None or news.sum_minor in named:
+        if news.sum_minor is None or news.sum_minor in past.sums:
             return False
         return news.sum_minor != payment.collected_minor or self._beyond_rounding(payment)
 
@@ -235,15 +249,26 @@ class Collecting:
         return self.block(payment, CaseKind.SUM_DIFFERS, facts)
 
 
-def _with_receipt(payment: Payment, news: News, named: Sequence[int]) -> Payment:
+def _with_receipt(payment: Payment, news: News, past: Past) -> Payment:
     if news.heard not in (Heard.TILL_PAID, Heard.CLERK_PAID):
         return payment
     receipt = news.receipt_number or payment.receipt_number
     asked = replace(payment, receipt_number=receipt, collected_minor=payment.total.minor)
-    return replace(asked, collected_minor=_collected(asked, news, named))
+    return replace(asked, collected_minor=_collected(asked, news, past))
 
 
-def _collected(payment: Payment, news: News, named: Sequence[int]) -> int | None:
+def _collected(payment: Payment, news: News, past: Past) -> int | None:
     """Return the first sum that the till has named, else what the payment has already."""
-    sums = [*named, *([] if news.sum_minor is None else [news.sum_minor])]
+    sums = [*past.sums, *([] if news.sum_minor is None else [news.sum_minor])]
     return sums[0] if sums else payment.collected_minor
+
+
+def _another_report(news: News, past: Past) -> bool:
+    """Tell whether a report names another receipt than those before: the money may have been taken twice.
+
+    An answer and a report may number differently, so they are not held against each other. One that was heard before
+    has had its case, which a person may have answered since.
+    """
+    if news.via != "report" or news.receipt_number is None:
+        return False
+    return bool(past.reported_receipts) and news.receipt_number not in past.reported_receipts
