@@ -329,27 +329,16 @@ async def test_messages_that_belong_to_nobody_are_bounded_and_the_others_are_kep
     assert len(await store.read(lambda tx: tx.messages("A1"))) == 1
 
 
-CREDIT = StoredCredit(0, ("1", "2"), Decimal("4.335000"), {"1": Decimal("3.335"), "2": Decimal(1)})
+CREDIT = StoredCredit(0, ("1", "2"), Decimal("4.335000"), {"1": Decimal("3.335"), "2": Decimal(1)}, CreditState.SENT)
 
 
 async def test_a_credit_is_stored_new_and_changed(store: AnyStore) -> None:
     await add(store, make_payment())
     second = replace(CREDIT, n=1, charge_ids=("3",), state=CreditState.ABSENT)
-    sent = replace(CREDIT, state=CreditState.SENT, sent_at=5.5, ended=True, credit_id="900")
+    sent = replace(CREDIT, state=CreditState.BOOKED, sent_at=5.5, ended=True, credit_id="900")
     for credit in (second, CREDIT, sent):
         await put(store, "A1", credit)
     assert await store.read(lambda tx: tx.credits("A1")) == (sent, second)
-
-
-async def test_only_credits_that_were_never_sent_are_forgotten(store: AnyStore) -> None:
-    await add(store, make_payment("A1"), make_payment("A2"))
-    for n, state in enumerate(CreditState):
-        await put(store, "A1", replace(CREDIT, n=n, state=state))
-    await put(store, "A2", CREDIT)
-    await store.write(lambda tx: tx.drop_planned_credits("A1"))
-    states = [credit.state for credit in await store.read(lambda tx: tx.credits("A1"))]
-    assert set(states) == set(CreditState) - {CreditState.PLANNED}
-    assert await store.read(lambda tx: tx.credits("A2")) == (CREDIT,)
 
 
 async def test_a_payment_has_one_open_case_of_a_kind(store: AnyStore) -> None:

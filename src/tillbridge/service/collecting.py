@@ -11,7 +11,7 @@ from tillbridge.domain.history import Event
 from tillbridge.domain.lifecycle import REVERSED_TILL, Booking, Collection, Done, Heard, Reaction
 from tillbridge.domain.payment import Payment
 from tillbridge.service.ports import Limits
-from tillbridge.service.store_port import CaseKind, CreditState, TaskKind, Transaction
+from tillbridge.service.store_port import Case, CaseKind, CreditState, TaskKind, Transaction
 
 BOOKING_CASES = frozenset(
     {
@@ -26,6 +26,12 @@ BOOKING_CASES = frozenset(
         CaseKind.REFUSED_BY_LIBRARY,
     }
 )
+FOR_A_PERSON = frozenset({CaseKind.SUM_DIFFERS})
+"""Cases that no answer of the library system can end: until a person has decided, nothing more goes out."""
+
+ANSWERED_THERE = frozenset({CaseKind.NOT_APPLIED, CaseKind.WRONG_CREDIT, CaseKind.BOOKED_TWICE})
+"""Cases that a person settles in the library system, where the bridge sees it by itself."""
+
 LATE = (Booking.DUE, Booking.BOOKING, Booking.UNKNOWN)
 """Bookings that should come to an end by themselves, and soon."""
 
@@ -109,13 +115,26 @@ class Collecting:
             # Whoever was reading for this booking finds it gone, and may never come back to let go of the patron.
             self._tx.unlock_patron(saved, self._now)
         if payment.booking is Booking.BLOCKED:
-            # What the library system has says nothing about the sum that the till named.
-            answered = BOOKING_CASES - {CaseKind.SUM_DIFFERS} if done is Done.CONFIRMED else BOOKING_CASES
+            answered = BOOKING_CASES - FOR_A_PERSON if done is Done.CONFIRMED else BOOKING_CASES
             self.close_cases(saved, answered, actor, str(done))
         if saved.booking not in LATE:
             self._tx.drop_tasks(saved.id, TaskKind.WATCH)
             self.close_cases(saved, frozenset({CaseKind.NOT_BOOKED}), actor, str(done))
         return saved
+
+    def due_again(self, payment: Payment, actor: str, facts: Mapping[str, object]) -> Payment:
+        """Let a blocked booking be tried again."""
+        due = self.advance(payment, Done.TRY_AGAIN, actor, facts)
+        # To book looks first at what is there; whoever looks for the case's sake looks in vain from now on.
+        self._tx.drop_tasks(due.id, TaskKind.LOOK_UP)
+        self._tx.claim_free(due)
+        self._tx.add_task(due.id, TaskKind.BOOK, self._now)
+        self._tx.add_task(due.id, TaskKind.WATCH, self._now + self._limits.late_s)
+        return due
+
+    def booking_cases(self, payment: Payment) -> list[Case]:
+        """List the open cases that stand in the way of the payment's booking."""
+        return [case for case in self._tx.open_cases(payment.id) if case.kind in BOOKING_CASES]
 
     def block(self, payment: Payment, kind: CaseKind, facts: Mapping[str, object], other: str | None = None) -> Payment:
         """Stop the booking until a person has acted, with its case."""
@@ -142,7 +161,7 @@ class Collecting:
         if payment.booking in (Booking.REVERSAL_DUE, Booking.REVERSING, Booking.REVERSED):
             return payment
         states = {credit.state for credit in self._tx.credits(payment.id)}
-        traces = payment.booking is Booking.BOOKED or states - {CreditState.PLANNED}
+        traces = payment.booking is Booking.BOOKED or states
         done = Done.RETURNED_BOOKED if traces else Done.RETURNED_UNBOOKED
         saved = self.advance(payment, done, actor, {})
         self._tx.drop_tasks(saved.id, TaskKind.BOOK, TaskKind.LOOK_UP)

@@ -79,9 +79,8 @@ class Case:
 
 
 class CreditState(StrEnum):
-    """Say how far one credit of a booking is."""
+    """Say how far one credit of a booking is; what is only planned is not stored, since it is planned anew."""
 
-    PLANNED = "planned"
     SENT = "sent"
     ABSENT = "absent"
     BOOKED = "booked"
@@ -100,7 +99,7 @@ class StoredCredit:
     charge_ids: tuple[str, ...]
     amount: Decimal
     owed_before: Mapping[str, Decimal]
-    state: CreditState = CreditState.PLANNED
+    state: CreditState
     sent_at: float | None = None
     ended: bool = False
     credit_id: str | None = None
@@ -307,10 +306,6 @@ class Transaction(Administration, Protocol):
 
     def take_for_just_sent(self, at: float) -> None:
         """Take every credit that is under way for sent at this instant."""
-        ...
-
-    def drop_planned_credits(self, payment_id: str) -> None:
-        """Forget the credits of an old plan that were never sent."""
         ...
 
     def other_collectors(self, payment: Payment) -> tuple[str, ...]:

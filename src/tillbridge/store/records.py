@@ -194,12 +194,6 @@ def take_for_just_sent(connection: Connection, at: float) -> None:
     connection.execute(update(t.credit).where(under_way).values(sent_at=at))
 
 
-def drop_planned_credits(connection: Connection, payment_id: str) -> None:
-    """Forget the credits of an old plan that were never sent."""
-    planned = (t.credit.c.payment_id == payment_id) & (t.credit.c.state == CreditState.PLANNED)
-    connection.execute(delete(t.credit).where(planned))
-
-
 def open_case(
     connection: Connection,
     kind: CaseKind,

@@ -155,9 +155,6 @@ class SqlTransaction(AdministrationStatements):
     def take_for_just_sent(self, at: float) -> None:
         records.take_for_just_sent(self._connection, at)
 
-    def drop_planned_credits(self, payment_id: str) -> None:
-        records.drop_planned_credits(self._connection, payment_id)
-
     def other_collectors(self, payment: Payment) -> tuple[str, ...]:
         return payments.other_collectors(self._connection, payment)
 
