@@ -120,6 +120,8 @@ class Collecting:
         if saved.booking not in LATE:
             self._tx.drop_tasks(saved.id, TaskKind.WATCH)
             self.close_cases(saved, frozenset({CaseKind.NOT_BOOKED}), actor, str(done))
+        if done is Done.ABSENT and self.waits_for_a_person(saved):
+            return self.advance(saved, Done.BLOCK, "bridge", {"why": "a person must decide before it is sent again"})
         return saved
 
     def due_again(self, payment: Payment, actor: str, facts: Mapping[str, object]) -> Payment:
@@ -135,6 +137,10 @@ class Collecting:
     def booking_cases(self, payment: Payment) -> list[Case]:
         """List the open cases that stand in the way of the payment's booking."""
         return [case for case in self._tx.open_cases(payment.id) if case.kind in BOOKING_CASES]
+
+    def waits_for_a_person(self, payment: Payment) -> bool:
+        """Tell whether a person must decide before anything more goes out for the payment."""
+        return any(case.kind in FOR_A_PERSON for case in self._tx.open_cases(payment.id))
 
     def block(self, payment: Payment, kind: CaseKind, facts: Mapping[str, object], other: str | None = None) -> Payment:
         """Stop the booking until a person has acted, with its case."""

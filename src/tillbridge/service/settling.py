@@ -262,12 +262,16 @@ class Settling:
 
     def _go_on(self, owed: Owed) -> StoredCredit | None:
         planned = plan_rest(self._payment, self._credits(), owed)
-        if planned and self._payment.collection is Collection.REVERSED:
+        if planned and self._must_not_go_on():
             self.advance(Done.ABSENT, {"why": "the rest is not sent"})
             self._take_back_if_reversed()
             self.let_go()
             return None
         return self._send_first(planned, owed)
+
+    def _must_not_go_on(self) -> bool:
+        """Tell whether something was heard since the last credit went out that speaks against the next one."""
+        return self._payment.collection is Collection.REVERSED or self._collecting.waits_for_a_person(self._payment)
 
     def _send_first(self, planned: Sequence[PlannedCredit], owed: Owed) -> StoredCredit | None:
         if not planned:
