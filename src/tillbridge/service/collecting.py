@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tillbridge.domain.history import Event
@@ -142,17 +142,24 @@ class Collecting:
         """Tell whether a person must decide before anything more goes out for the payment."""
         return any(case.kind in FOR_A_PERSON for case in self._tx.open_cases(payment.id))
 
-    def block(self, payment: Payment, kind: CaseKind, facts: Mapping[str, object], other: str | None = None) -> Payment:
+    def block(
+        self, payment: Payment, kind: CaseKind, facts: Mapping[str, object], others: Sequence[str] = ()
+    ) -> Payment:
         """Stop the booking until a person has acted, with its case."""
-        saved = self.advance(payment, Done.BLOCK, "bridge", {"case": str(kind)} | dict(facts))
-        self.open_case(saved, kind, facts, other)
+        named = {"others": list(others)} if others else {}
+        saved = self.advance(payment, Done.BLOCK, "bridge", {"case": str(kind)} | dict(facts) | named)
+        self.open_case(saved, kind, facts, others)
         return saved
 
     def open_case(
-        self, payment: Payment, kind: CaseKind, facts: Mapping[str, object], other: str | None = None
+        self, payment: Payment, kind: CaseKind, facts: Mapping[str, object], others: Sequence[str] = ()
     ) -> None:
-        """Put the payment on the list of open cases."""
-        self._tx.open_case(kind, payment.id, self._now, facts, other)
+        """Put the payment on the list of open cases; the screens of the others say so at once."""
+        cases = self._tx.open_cases(payment.id) if others else ()
+        known = {other for case in cases if case.kind is kind for other in case.other_payment_ids}
+        self._tx.open_case(kind, payment.id, self._now, facts, others)
+        for other in sorted(set(others) - known):
+            self._tx.append_event(other, self._now, "bridge", "named", {"case": str(kind), "other": payment.id})
 
     def close_cases(self, payment: Payment, kinds: frozenset[CaseKind], actor: str, resolution: str) -> None:
         """Take the payment's open cases of these kinds off the list."""
@@ -243,10 +250,8 @@ class Collecting:
         sums = {"collected_minor": payment.collected_minor, "rounding_minor": payment.rounding_minor}
         due = self.advance(payment, Done.MONEY_TAKEN, news.actor, sums)
         self._tx.add_task(due.id, TaskKind.WATCH, self._now + self._limits.late_s)
-        other = self._tx.claim(due)
-        if other is not None:
-            self._tx.claim_free(due)
-            due = self.block(due, CaseKind.COLLECTED_TWICE, {"other": other}, other)
+        if others := self._tx.reclaim(due):
+            due = self.block(due, CaseKind.COLLECTED_TWICE, {}, others)
         if self._beyond_rounding(due):
             return self._doubt_the_sum(due, due.collected_minor)
         if due.booking is Booking.DUE:

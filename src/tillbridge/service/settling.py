@@ -168,11 +168,11 @@ class Settling:
             self._tx.add_task(self._payment.id, TaskKind.BOOK, again_at)
         self.let_go()
 
-    def block(self, wrong: Wrong, other: str | None = None) -> None:
+    def block(self, wrong: Wrong, others: Sequence[str] = ()) -> None:
         """Stop until a person has acted; of several credits the case names the charges that nothing went out for."""
         unsent = unsent_charges(self._payment, self._credits())
         facts = dict(wrong.facts) | ({"unsent": unsent} if unsent else {})
-        self._payment = self._collecting.block(self._payment, wrong.kind, facts, other)
+        self._payment = self._collecting.block(self._payment, wrong.kind, facts, others)
         if wrong.kind in ANSWERED_THERE:
             self._tx.add_task(self._payment.id, TaskKind.LOOK_UP, self._now + self._world.limits.look_again_s)
         self._take_back_if_reversed()
@@ -286,9 +286,9 @@ class Settling:
         """End a booking: whole, or with a surplus that must not be sent since it would spill over."""
         surplus = lacking_sum(self._payment, self._credits())
         if surplus > 0:
-            others = self._tx.other_collectors(self._payment)
+            others = self._tx.collectors_since(self._payment)
             kind = CaseKind.COLLECTED_TWICE if others else CaseKind.SURPLUS
-            self.block(Wrong(kind, {"surplus": str(surplus)}), others[0] if others else None)
+            self.block(Wrong(kind, {"surplus": str(surplus)}), others)
             return
         booked = [credit.credit_id for credit in self._credits() if credit.state is CreditState.BOOKED]
         self.advance(Done.CONFIRMED, {"credits": booked})

@@ -65,14 +65,14 @@ class CaseKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Hold an open or closed case; `other_payment_id` names the payment that collected the same charge."""
+    """Hold an open or closed case; `other_payment_ids` are the payments that it has to do with besides."""
 
     id: int
     kind: CaseKind
     payment_id: str | None
     opened_at: float
     facts: Facts
-    other_payment_id: str | None = None
+    other_payment_ids: tuple[str, ...] = ()
     closed_at: float | None = None
     closed_by: str | None = None
     resolution: str | None = None
@@ -198,6 +198,13 @@ class Transaction(Administration, Protocol):
         """Claim those of a payment's charges that nobody else holds."""
         ...
 
+    def reclaim(self, payment: Payment) -> tuple[str, ...]:
+        """Claim what a paid payment had let go of and nobody else holds; return who came in between.
+
+        These are the payments that hold one of its charges now, or have collected for one since it began.
+        """
+        ...
+
     def unsettled_collector(self, payment: Payment) -> str | None:
         """Return another payment that has collected money for one of the charges and is not settled yet."""
         ...
@@ -308,14 +315,14 @@ class Transaction(Administration, Protocol):
         """Take every credit that is under way for sent at this instant."""
         ...
 
-    def other_collectors(self, payment: Payment) -> tuple[str, ...]:
-        """List the other payments that have collected money for one of this payment's charges."""
+    def collectors_since(self, payment: Payment) -> tuple[str, ...]:
+        """List the other payments that have collected money for one of the charges since this payment began."""
         ...
 
     def open_case(
-        self, kind: CaseKind, payment_id: str | None, at: float, facts: Facts, other_payment_id: str | None = None
+        self, kind: CaseKind, payment_id: str | None, at: float, facts: Facts, others: Sequence[str] = ()
     ) -> None:
-        """Open a case, unless this payment has an open one of this kind."""
+        """Open a case that names other payments too; an open one of this kind goes on, and names them from now on."""
         ...
 
     def case(self, case_id: int) -> Case | None:

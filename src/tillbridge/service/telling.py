@@ -24,6 +24,7 @@ SENTENCES: dict[str, str] = {
     "contradiction": "The till contradicts what it said before: a person must look.",
     "sum_named": "The till names the sum that it collected.",
     "noted": "This came too late to change anything.",
+    "named": "Another payment has an open case that names this one: look at it.",
     "look": "A person asked to look again.",
     "settled": "A person settled the case.",
     "booking_money_taken": "The payment is to be booked in the library system.",

@@ -174,7 +174,6 @@ open_case = Table(
     Column("id", Integer, primary_key=True),
     Column("kind", String(40), nullable=False),
     Column("payment_id", ForeignKey("payment.id"), index=True),
-    Column("other_payment_id", ForeignKey("payment.id"), index=True),
     Column("opened_at", Float(53), nullable=False),
     Column("facts", Text, nullable=False),
     Column("closed_at", Float(53)),
@@ -194,6 +193,14 @@ open_case = Table(
         sqlite_where=text("closed_at IS NULL"),
         postgresql_where=text("closed_at IS NULL"),
     ),
+)
+
+named_payment = Table(
+    "named_payment",
+    metadata,
+    # A case's other payments: those whose screens say so too.
+    Column("case_id", ForeignKey("open_case.id"), primary_key=True),
+    Column("payment_id", ForeignKey("payment.id"), primary_key=True, index=True),
 )
 
 api_key = Table(

@@ -47,7 +47,7 @@ def case_view(case: Case, now: float) -> Json:
         "id": case.id,
         "kind": str(case.kind),
         "payment_id": case.payment_id,
-        "other_payment_id": case.other_payment_id,
+        "other_payment_ids": list(case.other_payment_ids),
         "opened_at": iso(case.opened_at),
         "age_s": max(0, int(now - case.opened_at)),
         "facts": dict(case.facts),

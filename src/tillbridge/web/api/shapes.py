@@ -57,7 +57,7 @@ class CaseShape(_Shape):
     id: int
     kind: CaseKind
     payment_id: str | None
-    other_payment_id: str | None
+    other_payment_ids: list[str]
     opened_at: str
     age_s: int
     facts: dict[str, Any]
