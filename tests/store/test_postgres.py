@@ -19,7 +19,7 @@ from support.payments import make_line, make_payment
 from support.postgres import conninfo, initialised, running
 from support.stores import quick_postgres
 from tillbridge.domain.history import Event, first_break
-from tillbridge.domain.lifecycle import PAID_CLERK
+from tillbridge.domain.lifecycle import PAID_CLERK, PAID_TILL
 from tillbridge.domain.payment import Payment
 from tillbridge.errors import SettingsError
 from tillbridge.service.store_port import CaseKind, Stale, TaskKind, Transaction
@@ -154,6 +154,26 @@ async def test_the_same_receipt_typed_in_two_bridges_at_once_stands_for_one_paym
         await add(stores[0], f"B{n}", f"b{n}")
         taken = await at_once(stores, *(on(each, take(f"R{n}")) for each in (f"A{n}", f"B{n}")))
         assert sorted(taken) == [False, True]
+
+
+def report(receipt: str) -> Callable[[Transaction, Payment], bool]:
+    """Take the till's word with a receipt number, and tell whether a person has typed it for another payment."""
+
+    def work(tx: Transaction, payment: Payment) -> bool:
+        tx.save(replace(payment, standing=PAID_TILL, receipt_number=receipt))
+        return bool(tx.typed_receipt_holders(payment, receipt))
+
+    return work
+
+
+async def test_a_receipt_that_is_typed_while_a_report_brings_it_is_refused_or_seen(
+    stores: tuple[PostgresStore, PostgresStore],
+) -> None:
+    for n in range(20):
+        await add(stores[0], f"A{n}", f"a{n}")
+        await add(stores[0], f"B{n}", f"b{n}")
+        typed, seen = await at_once(stores, on(f"A{n}", take(f"R{n}")), on(f"B{n}", report(f"R{n}")))
+        assert typed is seen
 
 
 async def test_work_that_lost_a_race_decides_again_by_what_is_there_then(

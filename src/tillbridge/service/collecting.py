@@ -16,6 +16,7 @@ from tillbridge.service.store_port import Case, CaseKind, CreditState, TaskKind,
 BOOKING_CASES = frozenset(
     {
         CaseKind.SUM_DIFFERS,
+        CaseKind.SAME_RECEIPT,
         CaseKind.COLLECTED_TWICE,
         CaseKind.SURPLUS,
         CaseKind.NOT_APPLIED,
@@ -26,7 +27,7 @@ BOOKING_CASES = frozenset(
         CaseKind.REFUSED_BY_LIBRARY,
     }
 )
-FOR_A_PERSON = frozenset({CaseKind.SUM_DIFFERS})
+FOR_A_PERSON = frozenset({CaseKind.SUM_DIFFERS, CaseKind.SAME_RECEIPT})
 """Cases that no answer of the library system can end: until a person has decided, nothing more goes out."""
 
 ANSWERED_THERE = frozenset({CaseKind.NOT_APPLIED, CaseKind.WRONG_CREDIT, CaseKind.BOOKED_TWICE})
@@ -94,7 +95,13 @@ class Collecting:
         return self._now
 
     def hear(self, payment: Payment, news: News) -> tuple[Payment, Reaction | None]:
-        """Let the table decide what the news mean, store it, and set off what follows."""
+        """Let the table decide what the news mean, store it, and set off what follows, for other payments too."""
+        after, reaction = self._hear(payment, news)
+        if news.heard is Heard.TILL_PAID and news.receipt_number is not None:
+            self._doubt_typed_receipts(after, news.receipt_number)
+        return after, reaction
+
+    def _hear(self, payment: Payment, news: News) -> tuple[Payment, Reaction | None]:
         follows = self._follows(payment, news)
         if isinstance(follows, Reaction):
             return self._react(payment, news, follows), follows
@@ -234,8 +241,9 @@ class Collecting:
         match payment.collection:
             case Collection.PAID if before.collection is not Collection.PAID:
                 return self.money_taken(payment, news)
-            case Collection.PAID if self._sum_is_odd(payment, news, past):
-                return self._doubt_the_sum(payment, news.sum_minor)
+            case Collection.PAID:
+                odd = self._sum_is_odd(payment, news, past)
+                return self._prove(self._doubt_the_sum(payment, news.sum_minor) if odd else payment, news.actor)
             case Collection.REVERSED if before.collection is Collection.PAID and payment.booking is Booking.NONE:
                 # A person had settled it by hand, and only a person knows what there is to take back.
                 self._ask_for_void(payment)
@@ -272,11 +280,37 @@ class Collecting:
 
     def _doubt_the_sum(self, payment: Payment, sum_minor: int | None) -> Payment:
         facts = {"collected_minor": sum_minor, "total_minor": payment.total.minor}
+        return self._doubt(payment, CaseKind.SUM_DIFFERS, facts)
+
+    def _doubt_typed_receipts(self, payment: Payment, receipt_number: str) -> None:
+        """Doubt what a person typed for another payment: the till itself names it for this one.
+
+        Once for each pair, and not where the two collide in a case already. Receipts that tills named are not held
+        against each other, since tills may number alike.
+        """
+        holders = self._tx.typed_receipt_holders(payment, receipt_number)
+        cases = self._tx.open_cases(payment.id) if holders else ()
+        colliding = {other for case in cases for other in case.other_payment_ids}
+        for holder in holders:
+            if holder.id not in colliding:
+                self._doubt(holder, CaseKind.SAME_RECEIPT, {"receipt": receipt_number}, (payment.id,))
+
+    def _doubt(
+        self, payment: Payment, kind: CaseKind, facts: Mapping[str, object], others: Sequence[str] = ()
+    ) -> Payment:
+        """Let a person decide before it is booked; what has been begun is settled, with its case beside it."""
         if payment.booking is not Booking.DUE:
-            self.open_case(payment, CaseKind.SUM_DIFFERS, facts)
+            self.open_case(payment, kind, facts, others)
             return payment
         self._tx.drop_tasks(payment.id, TaskKind.BOOK)
-        return self.block(payment, CaseKind.SUM_DIFFERS, facts)
+        return self.block(payment, kind, facts, others)
+
+    def _prove(self, payment: Payment, actor: str) -> Payment:
+        """End what was doubted in a person's word: the till has said so itself."""
+        self.close_cases(payment, frozenset({CaseKind.SAME_RECEIPT}), actor, str(payment.standing))
+        if payment.booking is not Booking.BLOCKED or self.booking_cases(payment):
+            return payment
+        return self.due_again(payment, actor, {"why": "the till has said so itself"})
 
 
 def _with_receipt(payment: Payment, news: News, past: Past) -> Payment:

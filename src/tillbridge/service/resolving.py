@@ -34,6 +34,7 @@ ACTIONS: dict[CaseKind, frozenset[Action]] = {
     CaseKind.CONTRADICTION: frozenset({Action.PAID, Action.NOT_PAID, Action.SETTLED}),
     CaseKind.PAID_FOR_UNKNOWN_ID: frozenset({Action.SETTLED}),
     CaseKind.SUM_DIFFERS: frozenset({Action.BOOK, Action.SETTLED}),
+    CaseKind.SAME_RECEIPT: frozenset({Action.BOOK, Action.NOT_PAID, Action.SETTLED}),
     CaseKind.COLLECTED_TWICE: frozenset({Action.BOOK, Action.SETTLED}),
     CaseKind.NOT_BOOKED: frozenset({Action.LOOK}),
     CaseKind.SURPLUS: frozenset({Action.BOOK, Action.SETTLED}),

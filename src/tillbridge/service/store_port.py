@@ -51,6 +51,7 @@ class CaseKind(StrEnum):
     CONTRADICTION = "contradiction"
     PAID_FOR_UNKNOWN_ID = "paid_for_unknown_id"
     SUM_DIFFERS = "sum_differs"
+    SAME_RECEIPT = "same_receipt"
     COLLECTED_TWICE = "collected_twice"
     SURPLUS = "surplus"
     NOT_BOOKED = "not_booked"
@@ -211,6 +212,13 @@ class Transaction(Administration, Protocol):
 
     def receipt_holder(self, payment: Payment, receipt_number: str) -> str | None:
         """Return another paid payment of the same register server that has this receipt number."""
+        ...
+
+    def typed_receipt_holders(self, payment: Payment, receipt_number: str) -> tuple[Payment, ...]:
+        """Hold the other payments of the same register server that have this receipt number by a person's word alone.
+
+        Without those that have been asked about for this payment's sake before.
+        """
         ...
 
     def release_claims(self, payment_id: str) -> None:

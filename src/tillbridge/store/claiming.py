@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from sqlalchemy import Connection, Select, delete, exists, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from tillbridge.domain.lifecycle import Collection, Done
+from tillbridge.domain.lifecycle import Collection, Decider, Done
 from tillbridge.domain.payment import Payment
-from tillbridge.service.store_port import Stale
+from tillbridge.service.store_port import CaseKind, Stale
 from tillbridge.store import tables as t
 from tillbridge.store.ordering import one_at_a_time
-from tillbridge.store.payments import AT_REST
+from tillbridge.store.payments import AT_REST, read_where
 
 _TAKEN = f"booking_{Done.MONEY_TAKEN}"
 
@@ -96,14 +96,31 @@ def unsettled_collector(connection: Connection, payment: Payment) -> str | None:
 def receipt_holder(connection: Connection, payment: Payment, receipt_number: str) -> str | None:
     """Return another paid payment of the same register server that has this receipt number."""
     one_at_a_time(connection, f"receipt {payment.register_server} {receipt_number}")
-    same = select(t.payment.c.id).where(
+    same = select(t.payment.c.id).where(_has_receipt(payment, receipt_number))
+    found: str | None = connection.execute(same.limit(1)).scalar()
+    return found
+
+
+def typed_receipt_holders(connection: Connection, payment: Payment, receipt_number: str) -> tuple[Payment, ...]:
+    """Hold the others that have this number by a person's word, and were not asked about for this payment's sake."""
+    one_at_a_time(connection, f"receipt {payment.register_server} {receipt_number}")
+    asked = exists().where(
+        t.named_payment.c.payment_id == payment.id,
+        t.named_payment.c.case_id == t.open_case.c.id,
+        t.open_case.c.kind == CaseKind.SAME_RECEIPT,
+        t.open_case.c.payment_id == t.payment.c.id,
+    )
+    typed = and_(_has_receipt(payment, receipt_number), t.payment.c.decided_by == Decider.CLERK, ~asked)
+    return read_where(connection, typed, hold=True)
+
+
+def _has_receipt(payment: Payment, receipt_number: str) -> ColumnElement[bool]:
+    return and_(
         t.payment.c.receipt_number == receipt_number,
         t.payment.c.register_server == payment.register_server,
         t.payment.c.id != payment.id,
         t.payment.c.collection == Collection.PAID,
     )
-    found: str | None = connection.execute(same.limit(1)).scalar()
-    return found
 
 
 def _collectors(payment: Payment) -> Select[str]:

@@ -79,6 +79,9 @@ class SqlTransaction(AdministrationStatements):
     def receipt_holder(self, payment: Payment, receipt_number: str) -> str | None:
         return claiming.receipt_holder(self._connection, payment, receipt_number)
 
+    def typed_receipt_holders(self, payment: Payment, receipt_number: str) -> tuple[Payment, ...]:
+        return claiming.typed_receipt_holders(self._connection, payment, receipt_number)
+
     def release_claims(self, payment_id: str) -> None:
         claiming.release_claims(self._connection, payment_id)
 
