@@ -35,18 +35,21 @@ ACTIONS: dict[CaseKind, frozenset[Action]] = {
     CaseKind.PAID_FOR_UNKNOWN_ID: frozenset({Action.SETTLED}),
     CaseKind.SUM_DIFFERS: frozenset({Action.BOOK, Action.SETTLED}),
     CaseKind.SAME_RECEIPT: frozenset({Action.BOOK, Action.NOT_PAID, Action.SETTLED}),
-    CaseKind.COLLECTED_TWICE: frozenset({Action.BOOK, Action.SETTLED}),
+    CaseKind.COLLECTED_TWICE: frozenset({Action.OTHER_PATRON, Action.BOOK, Action.SETTLED}),
     CaseKind.NOT_BOOKED: frozenset({Action.LOOK}),
-    CaseKind.SURPLUS: frozenset({Action.BOOK, Action.SETTLED}),
+    CaseKind.SURPLUS: frozenset({Action.OTHER_PATRON, Action.BOOK, Action.SETTLED}),
     CaseKind.NOT_APPLIED: frozenset({Action.LOOK, Action.SETTLED}),
     CaseKind.WRONG_CREDIT: frozenset({Action.LOOK, Action.SETTLED}),
     CaseKind.BOOKED_TWICE: frozenset({Action.LOOK, Action.SETTLED}),
-    CaseKind.CREDIT_VOIDED: frozenset({Action.BOOK, Action.SETTLED}),
+    CaseKind.CREDIT_VOIDED: frozenset({Action.OTHER_PATRON, Action.BOOK, Action.SETTLED}),
     CaseKind.PATRON_GONE: frozenset({Action.OTHER_PATRON, Action.BOOK, Action.SETTLED}),
     CaseKind.REFUSED_BY_LIBRARY: frozenset({Action.BOOK, Action.SETTLED}),
     CaseKind.VOID_BY_HAND: frozenset({Action.LOOK, Action.SETTLED}),
 }
-"""What may be decided about which case."""
+"""What may be decided about which case.
+
+Another patron may be named wherever the charges, or a credit, were looked for and not found: at the wrong one, perhaps.
+"""
 
 
 @dataclass(frozen=True, slots=True)
