@@ -105,6 +105,7 @@ class PaymentShape(PaymentFacts):
     """Show a payment with its lines, credits, cases and history."""
 
     lines: list[LineShape]
+    remind: bool
     after_booking: list[str]
     credits: list[CreditShape]
     open_cases: list[CaseShape]
