@@ -55,6 +55,7 @@ class LimitSettings(_Strict):
     reach_s: float = Field(default=60.0, gt=0, le=3600, strict=True)
     at_register_s: float = Field(default=600.0, gt=0, le=86400, strict=True)
     ask_s: float = Field(default=600.0, gt=0, le=86400, strict=True)
+    remind_s: float = Field(default=180.0, gt=0, le=86400, strict=True)
     surely_ended_s: float = Field(default=600.0, ge=600, le=86400, strict=True)
 
 

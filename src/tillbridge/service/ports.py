@@ -52,6 +52,8 @@ class Limits:
     """How long after its last byte a write to the library system may still be running somewhere."""
     late_s: float = 120.0
     """How long a collected payment may stay unbooked before it stands on the list."""
+    remind_s: float = 180.0
+    """How long the till may have a payment before the clerk is reminded of it."""
     fresh_s: float = 5.0
     """How old the reading of the charges may be when the message goes to the till."""
     booking_again_s: tuple[float, ...] = (5.0, 30.0, 120.0, 600.0)

@@ -23,7 +23,7 @@ from tillbridge.service.register_port import (
 from tillbridge.service.store_port import CaseKind, Message, Transaction
 
 REPEATS_KEPT = 3
-"""How often the same bytes are stored; more of them say nothing new, and must not fill the disk."""
+"""How often the same bytes of a report are stored: a flood of them must not fill the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,10 @@ async def take_report(world: World, servers: Sequence[str], raw: bytes, address_
             # It proves nothing, so it is kept among the strays, of which there is room for so many.
             tx.keep_message(Message(world.clock.now(), "report", f"{payment.id}: {_label(verdict)}", raw))
             return Reply(400, verdict.why)
-        if sum(message.raw == raw for message in tx.messages(payment.id)) >= REPEATS_KEPT:
-            return Reply(200)
-        tx.keep_message(Message(world.clock.now(), "report", _label(verdict), raw, payment.id))
+        message = Message(world.clock.now(), "report", _label(verdict), raw, payment.id)
+        if sum((kept.direction, kept.raw) == ("report", raw) for kept in tx.messages(payment.id)) < REPEATS_KEPT:
+            tx.keep_message(message)
+        # Heard every time: what it meant before may not be what it means now.
         return _take(Collecting(tx, world.clock.now(), world.limits), payment, verdict)
 
     reply = await world.store.write(store)

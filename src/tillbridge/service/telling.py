@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tillbridge.domain.history import Event
-from tillbridge.domain.lifecycle import Booking
+from tillbridge.domain.lifecycle import Booking, Collection, Heard
 from tillbridge.domain.payment import Payment
 
 SENTENCES: dict[str, str] = {
@@ -24,6 +26,7 @@ SENTENCES: dict[str, str] = {
     "contradiction": "The till contradicts what it said before: a person must look.",
     "sum_named": "The till names the sum that it collected.",
     "noted": "This came too late to change anything.",
+    "named": "Another payment has an open case that names this one: look at it.",
     "look": "A person asked to look again.",
     "settled": "A person settled the case.",
     "booking_money_taken": "The payment is to be booked in the library system.",
@@ -52,6 +55,12 @@ REMARKS: dict[str, str] = {
 def after_booking(payment: Payment) -> list[str]:
     """Tell the clerk what the library system did besides, once the payment is booked."""
     return [REMARKS[remark] for remark in payment.remarks] if payment.booking is Booking.BOOKED else []
+
+
+def remind(payment: Payment, history: Sequence[Event], now: float, after_s: float) -> bool:
+    """Tell whether the clerk is to be reminded of a payment, since the till has had it for longer than `after_s`."""
+    sent_at = max((event.at for event in history if event.kind == Heard.SEND), default=payment.created_at)
+    return payment.collection in (Collection.SENDING, Collection.AT_REGISTER) and now - sent_at > after_s
 
 
 def tell(event: Event) -> str:

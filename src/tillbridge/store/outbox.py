@@ -4,22 +4,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, insert, null, or_, select, update
 
 from tillbridge.service.store_port import Task, TaskKind
 from tillbridge.store import tables as t
 
 
 def add(connection: Connection, payment_id: str, kind: TaskKind, due_at: float) -> None:
-    """Add work, or move the unclaimed task of this kind to the earlier time."""
+    """Add work, or move the task of this kind to the earlier time; a leased one is done once more at that time.
+
+    Who has it leased may have looked before there was a reason for this.
+    """
     same = and_(t.task.c.payment_id == payment_id, t.task.c.kind == kind)
-    row = connection.execute(select(t.task.c.id, t.task.c.due_at).where(same)).first()
+    # Held, so that it cannot be finished between the look and the change.
+    row = connection.execute(select(t.task).where(same).with_for_update()).first()
     if row is None:
         fresh = {"payment_id": payment_id, "kind": kind, "due_at": due_at, "attempt": 0, "lease_until": 0.0}
         connection.execute(insert(t.task).values(fresh))
-    elif due_at < row.due_at:
-        connection.execute(update(t.task).where(t.task.c.id == row.id).values(due_at=due_at))
+        return
+    column = t.task.c.due_at if row.lease_owner is None else t.task.c.again_at
+    earlier = or_(column.is_(None), column > due_at)
+    connection.execute(update(t.task).where(t.task.c.id == row.id, earlier).values({column.name: due_at}))
 
 
 def drop(connection: Connection, payment_id: str, kinds: Sequence[TaskKind]) -> None:
@@ -43,7 +50,10 @@ def claim(
     if not rows:
         return ()
     mine = t.task.c.id.in_([row.id for row in rows])
-    connection.execute(update(t.task).where(mine).values(lease_owner=owner, lease_until=lease_until))
+    # What was wanted until now is done now, whoever had it before; what is wanted later stays.
+    later = case((t.task.c.again_at > now, t.task.c.again_at), else_=null())
+    leased = {"lease_owner": owner, "lease_until": lease_until, "again_at": later}
+    connection.execute(update(t.task).where(mine).values(leased))
     return tuple(Task(row.id, row.payment_id, TaskKind(row.kind), row.attempt, owner, lease_until) for row in rows)
 
 
@@ -62,14 +72,20 @@ def renew(connection: Connection, owner: str, task_ids: Sequence[int], lease_unt
 
 
 def finish(connection: Connection, task: Task) -> None:
-    """Remove a task, if the lease is still this one's."""
-    connection.execute(delete(t.task).where(_still_leased(task)))
+    """Remove a task, if the lease is still this one's; one that is wanted again meanwhile becomes free for it."""
+    mine, unwanted = _still_leased(task), t.task.c.again_at.is_(None)
+    if connection.execute(delete(t.task).where(mine, unwanted)).rowcount == 0:
+        connection.execute(update(t.task).where(mine).values(_free(t.task.c.again_at, task.attempt + 1)))
 
 
 def postpone(connection: Connection, task: Task, due_at: float, attempt: int) -> None:
-    """Give a task back to be done again later, if the lease is still this one's."""
-    again = {"due_at": due_at, "attempt": attempt, "lease_owner": None, "lease_until": 0.0}
-    connection.execute(update(t.task).where(_still_leased(task)).values(again))
+    """Give a task back to be done again later, if the lease is still this one's; sooner where it is wanted sooner."""
+    sooner = case((t.task.c.again_at < due_at, t.task.c.again_at), else_=due_at)
+    connection.execute(update(t.task).where(_still_leased(task)).values(_free(sooner, attempt)))
+
+
+def _free(due_at: ColumnElement[float], attempt: int) -> dict[str, Any]:
+    return {"due_at": due_at, "attempt": attempt, "lease_owner": None, "lease_until": 0.0, "again_at": None}
 
 
 def expire_all(connection: Connection) -> None:

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Statements about payments, their lines, payers, claims and patron locks."""
+"""Statements about payments, their lines, payers and patron locks."""
 
 from __future__ import annotations
 
-from collections.abc import Container
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tillbridge.domain.lifecycle import UNDECIDED, Booking, Collection, Decider, Standing
@@ -15,9 +14,8 @@ from tillbridge.domain.payment import Line, Payment
 from tillbridge.service.register_port import Payer
 from tillbridge.service.store_port import Stale, TaskKind
 from tillbridge.store import tables as t
-from tillbridge.store.ordering import one_at_a_time
 
-_AT_REST = (Booking.NONE, Booking.BOOKED, Booking.REVERSED)
+AT_REST = (Booking.NONE, Booking.BOOKED, Booking.REVERSED)
 
 
 def read(connection: Connection, payment_id: str, *, hold: bool = False) -> Payment | None:
@@ -34,7 +32,7 @@ def recent(connection: Connection, limit: int) -> tuple[Payment, ...]:
 
 def in_doubt(connection: Connection) -> tuple[Payment, ...]:
     """List the payments that are not at rest."""
-    moving = or_(t.payment.c.collection.in_(UNDECIDED), t.payment.c.booking.not_in(_AT_REST))
+    moving = or_(t.payment.c.collection.in_(UNDECIDED), t.payment.c.booking.not_in(AT_REST))
     return read_where(connection, moving)
 
 
@@ -65,90 +63,6 @@ def read_payer(connection: Connection, payment_id: str) -> Payer | None:
 def forget_payer(connection: Connection, payment_id: str) -> None:
     """Erase the payer."""
     connection.execute(delete(t.payer).where(t.payer.c.payment_id == payment_id))
-
-
-def claim(connection: Connection, payment: Payment) -> str | None:
-    """Claim all charges or none; return the payment that stands in the way."""
-    holders = _holders(connection, payment)
-    others = [holder for holder in holders.values() if holder != payment.id]
-    if others:
-        return others[0]
-    _claim_all_but(connection, payment, holders)
-    return None
-
-
-def claim_free(connection: Connection, payment: Payment) -> None:
-    """Claim the charges that nobody else holds."""
-    _claim_all_but(connection, payment, _holders(connection, payment))
-
-
-def _holders(connection: Connection, payment: Payment) -> dict[str, str]:
-    ids = [line.charge_id for line in payment.lines]
-    held = select(t.claim.c.payment_id, t.claim.c.charge_id).where(
-        t.claim.c.library == payment.library, t.claim.c.charge_id.in_(ids)
-    )
-    return {row.charge_id: row.payment_id for row in connection.execute(held)}
-
-
-def _claim_all_but(connection: Connection, payment: Payment, held: Container[str]) -> None:
-    # In one order for all, so that two who claim the same charges never wait for each other.
-    rows = [
-        {"library": payment.library, "charge_id": charge_id, "payment_id": payment.id}
-        for charge_id in sorted(line.charge_id for line in payment.lines)
-        if charge_id not in held
-    ]
-    if not rows:
-        return
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(t.claim), rows)
-    except IntegrityError as race:
-        raise Stale(payment.id) from race
-
-
-def release_claims(connection: Connection, payment_id: str) -> None:
-    """Let go of a payment's charges."""
-    connection.execute(delete(t.claim).where(t.claim.c.payment_id == payment_id))
-
-
-def other_collectors(connection: Connection, payment: Payment) -> tuple[str, ...]:
-    """List the other payments that have collected money for one of this payment's charges."""
-    return tuple(connection.execute(_collectors(payment)).scalars())
-
-
-def unsettled_collector(connection: Connection, payment: Payment) -> str | None:
-    """Return another payment that has collected for one of the charges and is not settled yet."""
-    unsettled = _collectors(payment).where(t.payment.c.booking.not_in(_AT_REST))
-    found: str | None = connection.execute(unsettled.limit(1)).scalar()
-    return found
-
-
-def receipt_holder(connection: Connection, payment: Payment, receipt_number: str) -> str | None:
-    """Return another paid payment of the same register server that has this receipt number."""
-    one_at_a_time(connection, f"receipt {payment.register_server} {receipt_number}")
-    same = select(t.payment.c.id).where(
-        t.payment.c.receipt_number == receipt_number,
-        t.payment.c.register_server == payment.register_server,
-        t.payment.c.id != payment.id,
-        t.payment.c.collection == Collection.PAID,
-    )
-    found: str | None = connection.execute(same.limit(1)).scalar()
-    return found
-
-
-def _collectors(payment: Payment) -> Select[str]:
-    return (
-        select(t.payment.c.id)
-        .join(t.line, t.line.c.payment_id == t.payment.c.id)
-        .where(
-            t.line.c.charge_id.in_([line.charge_id for line in payment.lines]),
-            t.payment.c.library == payment.library,
-            t.payment.c.id != payment.id,
-            t.payment.c.collection == Collection.PAID,
-        )
-        .distinct()
-        .order_by(t.payment.c.id)
-    )
 
 
 def lock_patron(connection: Connection, payment: Payment) -> bool:

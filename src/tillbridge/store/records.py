@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from tillbridge.domain.history import GENESIS, Event, following, seal
 from tillbridge.service.store_port import Case, CaseKind, CreditState, Facts, Message, Placed, StoredCredit
@@ -194,56 +194,48 @@ def take_for_just_sent(connection: Connection, at: float) -> None:
     connection.execute(update(t.credit).where(under_way).values(sent_at=at))
 
 
-def drop_planned_credits(connection: Connection, payment_id: str) -> None:
-    """Forget the credits of an old plan that were never sent."""
-    planned = (t.credit.c.payment_id == payment_id) & (t.credit.c.state == CreditState.PLANNED)
-    connection.execute(delete(t.credit).where(planned))
-
-
 def open_case(
-    connection: Connection,
-    kind: CaseKind,
-    payment_id: str | None,
-    at: float,
-    facts: Facts,
-    other_payment_id: str | None,
+    connection: Connection, kind: CaseKind, payment_id: str | None, at: float, facts: Facts, others: Sequence[str]
 ) -> None:
-    """Open a case, unless the payment has an open one of this kind."""
-    if payment_id is not None and any(case.kind == kind for case in open_cases(connection, payment_id)):
+    """Open a case that names other payments; where the payment has an open one of this kind, let that name them."""
+    known = [case for case in open_cases(connection, payment_id) if case.kind == kind] if payment_id else []
+    if known:
+        _name(connection, known[0].id, set(others).difference(known[0].other_payment_ids))
         return
-    connection.execute(
-        insert(t.open_case).values(
-            kind=kind, payment_id=payment_id, other_payment_id=other_payment_id, opened_at=at, facts=_json(facts)
-        )
-    )
+    row = {"kind": kind, "payment_id": payment_id, "opened_at": at, "facts": _json(facts)}
+    added = connection.execute(insert(t.open_case).values(row).returning(t.open_case.c.id))
+    _name(connection, added.scalar_one(), set(others))
+
+
+def _name(connection: Connection, case_id: int, others: set[str]) -> None:
+    rows = [{"case_id": case_id, "payment_id": other} for other in sorted(others)]
+    if rows:
+        connection.execute(insert(t.named_payment), rows)
 
 
 def read_case(connection: Connection, case_id: int) -> Case | None:
     """Read a case."""
-    row = connection.execute(select(t.open_case).where(t.open_case.c.id == case_id)).first()
-    return _case(row) if row else None
+    found = _cases(connection, t.open_case.c.id == case_id)
+    return found[0] if found else None
 
 
 def open_cases(connection: Connection, payment_id: str | None) -> tuple[Case, ...]:
     """List the open cases, oldest first."""
-    wanted = select(t.open_case).where(t.open_case.c.closed_at.is_(None)).order_by(t.open_case.c.id)
-    if payment_id is not None:
-        wanted = wanted.where(t.open_case.c.payment_id == payment_id)
-    return tuple(_case(row) for row in connection.execute(wanted))
+    of_payment = () if payment_id is None else (t.open_case.c.payment_id == payment_id,)
+    return _cases(connection, t.open_case.c.closed_at.is_(None), *of_payment)
 
 
 def stray_is_known(connection: Connection, reported_id: str) -> bool:
     """Tell whether a case is open for a report that named this id of no payment."""
     one_at_a_time(connection, f"stray {reported_id}")
-    stray = (t.open_case.c.payment_id.is_(None), t.open_case.c.closed_at.is_(None))
-    rows = connection.execute(select(t.open_case).where(*stray))
-    return any(_case(row).facts.get("reported_id") == reported_id for row in rows)
+    strays = _cases(connection, t.open_case.c.payment_id.is_(None), t.open_case.c.closed_at.is_(None))
+    return any(case.facts.get("reported_id") == reported_id for case in strays)
 
 
 def cases_naming(connection: Connection, payment_id: str) -> tuple[Case, ...]:
     """List the open cases of other payments that name this one."""
-    wanted = select(t.open_case).where(t.open_case.c.other_payment_id == payment_id, t.open_case.c.closed_at.is_(None))
-    return tuple(_case(row) for row in connection.execute(wanted.order_by(t.open_case.c.id)))
+    naming = select(t.named_payment.c.case_id).where(t.named_payment.c.payment_id == payment_id)
+    return _cases(connection, t.open_case.c.id.in_(naming), t.open_case.c.closed_at.is_(None))
 
 
 def close_case(connection: Connection, case_id: int, at: float, by: str, resolution: str) -> None:
@@ -274,14 +266,25 @@ def _credit(row: Any) -> StoredCredit:
     )
 
 
-def _case(row: Any) -> Case:
+def _cases(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[Case, ...]:
+    rows = connection.execute(select(t.open_case).where(*conditions).order_by(t.open_case.c.id)).all()
+    if not rows:
+        return ()
+    named: dict[int, list[str]] = {row.id: [] for row in rows}
+    names = select(t.named_payment).where(t.named_payment.c.case_id.in_(named))
+    for name in connection.execute(names.order_by(t.named_payment.c.payment_id)):
+        named[name.case_id].append(name.payment_id)
+    return tuple(_case(row, tuple(named[row.id])) for row in rows)
+
+
+def _case(row: Any, others: tuple[str, ...]) -> Case:
     return Case(
         id=row.id,
         kind=CaseKind(row.kind),
         payment_id=row.payment_id,
         opened_at=row.opened_at,
         facts=json.loads(row.facts),
-        other_payment_id=row.other_payment_id,
+        other_payment_ids=others,
         closed_at=row.closed_at,
         closed_by=row.closed_by,
         resolution=row.resolution,
