@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 
 import aiohttp
 
+from support.patience import until
 from tillbridge.bridge_client import Json
 from tillbridge.demo.stage import SOURCE, Stage, set_stage
 from tillbridge.service.ports import Limits
@@ -72,12 +72,16 @@ class Scene:
     async def until(self, payment_id: object, holds: Callable[[Json], bool]) -> Json:
         """Look at a payment until something holds."""
         payment: Json = {}
-        for _ in range(600):
+
+        async def look() -> Json | None:
+            nonlocal payment
             payment = await self.stage.client.payment(str(payment_id))
-            if holds(payment):
-                return payment
-            await asyncio.sleep(0.02)
-        raise AssertionError(f"it never came: {json.dumps(payment, indent=1, ensure_ascii=False)}")
+            return payment if holds(payment) else None
+
+        try:
+            return await until(look)
+        except TimeoutError as never:
+            raise AssertionError(f"it never came: {json.dumps(payment, indent=1, ensure_ascii=False)}") from never
 
     async def collected(self, payment_id: object, state: str) -> Json:
         """Wait until the collection has this state."""
@@ -89,12 +93,12 @@ class Scene:
 
     async def at_till(self, payment_id: object) -> Json:
         """Wait until the till has the payment, and return what it shows."""
-        for _ in range(600):
+
+        async def look() -> Json | None:
             status, shown = await self._ask(f"{self.stage.till}/api/payments/{payment_id}", "GET", None)
-            if status == 200:
-                return dict(shown)
-            await asyncio.sleep(0.02)
-        raise AssertionError("the till never had the payment")
+            return dict(shown) if status == 200 else None
+
+        return await until(look)
 
     async def till(self, method: str, path: str, body: object = None) -> Any:
         """Call the till's own interface; it must say yes."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
+from support.patience import until
 from tillbridge.simulators.library.answers import Dropped
 from tillbridge.simulators.library.faults import FaultKind
 
@@ -178,10 +179,10 @@ async def test_a_delayed_credit_is_stored_although_nobody_waits_for_the_answer_a
     await asyncio.wait([paying])
     await peer.control("POST", "/faults/release")
 
-    for _ in range(100):
-        if await peer.credit_lines(patron_id):
-            break
-    assert await peer.credit_lines(patron_id) == [("-2.00", "0.00")]
+    async def stored() -> list[tuple[str, str]] | None:
+        return await peer.credit_lines(patron_id) or None
+
+    assert await until(stored) == [("-2.00", "0.00")]
 
 
 async def test_a_stall_holds_every_request(peer: Peer) -> None:

@@ -191,8 +191,8 @@ async def test_every_message_in_and_out_is_listed_with_its_http_status_and_witho
 
 
 async def test_messages_and_payments_can_be_waited_for(shop: Shop) -> None:
-    message = asyncio.create_task(shop.ask("GET", "/api/messages?wait_s=10"))
-    payment = asyncio.create_task(shop.ask("GET", "/api/payments?state=waiting&wait_s=10"))
+    message = asyncio.create_task(shop.ask("GET", "/api/messages?wait_s=30"))
+    payment = asyncio.create_task(shop.ask("GET", "/api/payments?state=waiting&wait_s=30"))
     assert (await shop.ask("GET", "/api/messages")).json == []
     await shop.post(shop.request("P1", Mode=1))
     assert (await message).json[0]["kind"] == "request"
