@@ -11,7 +11,8 @@ from typing import Any
 import aiohttp
 
 from tillbridge.bridge_client import Json
-from tillbridge.demo.stage import BRANCH, Stage, set_stage
+from tillbridge.demo.setup import BRANCH
+from tillbridge.demo.stage import Stage, set_stage
 from tillbridge.simulators.till.autopilot import Autopilot
 
 CARD = "21000001"

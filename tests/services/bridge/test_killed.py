@@ -19,7 +19,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tillbridge.demo.stage import HOST, Scenery, set_scenery
+from tillbridge.demo.setup import HOST
+from tillbridge.demo.stage import Scenery, set_scenery
 from tillbridge.listening import listening_socket
 from tillbridge.simulators.till.autopilot import Autopilot
 
@@ -157,7 +158,7 @@ async def test_killed_at_random_nothing_is_lost_doubled_or_sent_twice(tmp_path: 
     with listening_socket(HOST, 0) as free:
         port = free.getsockname()[1]
     autopilot = Autopilot("accept", after_s=0.0, spread_s=0.8)
-    till = {"autopilot": autopilot, "report_retries": report_retries, "report_retry_after_s": 0.2}
+    till: dict[str, Any] = {"autopilot": autopilot, "report_retries": report_retries, "report_retry_after_s": 0.2}
     async with set_scenery(tmp_path, port, **till) as scenery, aiohttp.ClientSession() as http:
         bridge, desk = Mortal(scenery), Desk(scenery, http)
         async with bridge.alive():
