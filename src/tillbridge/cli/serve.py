@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -51,9 +52,18 @@ async def _serve(file: SettingsFile) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    listener = listening_socket(file.settings.bridge.host, file.settings.bridge.port)
+    listener = _listener(file)
     host, port = listener.getsockname()[:2]
     async with opened(file) as bridge, serving(make_app(bridge), listener):
         typer.echo(f"tillbridge listens on http://{host}:{port}")
         sys.stdout.flush()
         await stop.wait()
+
+
+def _listener(file: SettingsFile) -> socket.socket:
+    host, port = file.settings.bridge.host, file.settings.bridge.port
+    try:
+        return listening_socket(host, port)
+    except OSError as error:
+        what = f"{host}:{port} cannot be listened on ({error.strerror})"
+        raise file.error(("bridge", "port"), what, "End the program that has it, or change host or port") from error
