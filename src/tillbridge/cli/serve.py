@@ -16,7 +16,7 @@ import uvloop
 
 from tillbridge.composition import opened
 from tillbridge.errors import SettingsError
-from tillbridge.listening import listening_socket
+from tillbridge.listening import listening_socket, why_not_listening
 from tillbridge.settings import SettingsFile, read_settings
 from tillbridge.web.app import make_app
 from tillbridge.web.serving import serving
@@ -65,5 +65,5 @@ def _listener(file: SettingsFile) -> socket.socket:
     try:
         return listening_socket(host, port)
     except OSError as error:
-        what = f"{host}:{port} cannot be listened on ({error.strerror})"
+        what = why_not_listening(host, port, error)
         raise file.error(("bridge", "port"), what, "End the program that has it, or change host or port") from error

@@ -65,7 +65,9 @@ async def test_what_waited_at_the_till_when_it_was_stopped_is_unknown_when_it_is
 async def test_a_port_that_is_taken_is_said_and_nothing_is_begun(scenery: Scenery) -> None:
     with socket.create_server((HOST, scenery.port)):
         ended = await run("serve", "--settings", str(scenery.settings))
-    assert _why(ended).startswith(f"{scenery.settings}, line 4: {HOST}:{scenery.port} cannot be listened on (")
+    assert _why(ended).startswith(
+        f"{scenery.settings}, line 4: {HOST}:{scenery.port} cannot be listened on (Address already in use). "
+    )
     assert not (scenery.settings.parent / "tillbridge.db").exists()
 
 
