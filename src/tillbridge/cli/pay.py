@@ -45,10 +45,10 @@ def pay(
         if charge:
             order["charges"] = [{"charge_id": each} for each in charge]
         payment = asyncio.run(_pay(_client(settings), order, quiet=as_json))
-    except Unreachable as lost:
-        typer.echo(f"tillbridge pay: {lost}", err=True)
+    except (Unreachable, KeyboardInterrupt) as lost:
+        typer.echo(f"tillbridge pay: {str(lost) or 'you have stopped waiting'}", err=True)
         typer.echo(
-            "The payment may be at the till. Do not take the money again: look at the till, and start the bridge. "
+            "The payment may be at the till. Do not take the money again: look at the till, and at the bridge. "
             "Asked again for the same charges, it shows this payment.",
             err=True,
         )

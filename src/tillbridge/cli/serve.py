@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,7 @@ import uvloop
 
 from tillbridge.composition import opened
 from tillbridge.errors import SettingsError
-from tillbridge.listening import listening_socket
+from tillbridge.listening import listening_socket, why_not_listening
 from tillbridge.settings import SettingsFile, read_settings
 from tillbridge.web.app import make_app
 from tillbridge.web.serving import serving
@@ -51,9 +52,18 @@ async def _serve(file: SettingsFile) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    listener = listening_socket(file.settings.bridge.host, file.settings.bridge.port)
+    listener = _listener(file)
     host, port = listener.getsockname()[:2]
     async with opened(file) as bridge, serving(make_app(bridge), listener):
         typer.echo(f"tillbridge listens on http://{host}:{port}")
         sys.stdout.flush()
         await stop.wait()
+
+
+def _listener(file: SettingsFile) -> socket.socket:
+    host, port = file.settings.bridge.host, file.settings.bridge.port
+    try:
+        return listening_socket(host, port)
+    except OSError as error:
+        what = why_not_listening(host, port, error)
+        raise file.error(("bridge", "port"), what, "End the program that has it, or change host or port") from error

@@ -191,8 +191,8 @@ async def test_every_message_in_and_out_is_listed_with_its_http_status_and_witho
 
 
 async def test_messages_and_payments_can_be_waited_for(shop: Shop) -> None:
-    message = asyncio.create_task(shop.ask("GET", "/api/messages?wait_s=10"))
-    payment = asyncio.create_task(shop.ask("GET", "/api/payments?state=waiting&wait_s=10"))
+    message = asyncio.create_task(shop.ask("GET", "/api/messages?wait_s=30"))
+    payment = asyncio.create_task(shop.ask("GET", "/api/payments?state=waiting&wait_s=30"))
     assert (await shop.ask("GET", "/api/messages")).json == []
     await shop.post(shop.request("P1", Mode=1))
     assert (await message).json[0]["kind"] == "request"
@@ -202,7 +202,7 @@ async def test_messages_and_payments_can_be_waited_for(shop: Shop) -> None:
 @pytest.mark.parametrize(("habit", "status"), [("accept", 1), ("cancel", 0)])
 async def test_the_autopilot_finishes_what_waits_and_what_comes(shop: Shop, habit: str, status: int) -> None:
     waiting = await shop.held(shop.request("P1"))
-    order = {"do": habit, "after_s": 0.01, "method": "mixed", "spread_s": 0.02}
+    order = {"do": habit, "after_s": 0.01, "method": "mixed", "spread_s": 0.02, "cancel_share": 0.25}
     assert (await shop.ask("PUT", "/api/autopilot", order)).json == order
     assert (await shop.ask("GET", "/api/autopilot")).json == order
     assert (await waiting).json["Status"] == status
@@ -232,6 +232,18 @@ async def test_a_new_habit_of_the_autopilot_takes_the_place_of_the_old_one(shop:
 
 def test_the_autopilot_spreads_its_patience_by_chance() -> None:
     assert [Autopilot(after_s=1, spread_s=2).wait_s(chance) for chance in (0, 0.5, 1)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("share", "state"), [(0.4, "paid"), (0.6, "cancelled"), (1, "cancelled")])
+async def test_the_autopilot_that_accepts_can_cancel_a_share_by_chance(shop: Shop, share: float, state: str) -> None:
+    await shop.ask("PUT", "/api/autopilot", {"do": "accept", "after_s": 0, "cancel_share": share})
+    await shop.post(shop.request("P1", Mode=1))
+    await shop.on_till("P1", state)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, "0.5"])
+async def test_a_share_that_is_none_is_refused(shop: Shop, share: object) -> None:
+    assert (await shop.ask("PUT", "/api/autopilot", {"do": "accept", "cancel_share": share})).status == 400
 
 
 async def test_a_page_of_another_site_cannot_act_here(shop: Shop) -> None:

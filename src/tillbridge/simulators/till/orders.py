@@ -31,10 +31,11 @@ class AutopilotOrder(_Order):
     after_s: Seconds = 0.05
     method: Tender = "card"
     spread_s: Seconds = 0.0
+    cancel_share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
 
     def autopilot(self) -> Autopilot:
         """Return the habit."""
-        return Autopilot(self.do, self.after_s, self.method, self.spread_s)
+        return Autopilot(self.do, self.after_s, self.method, self.spread_s, self.cancel_share)
 
 
 class FaultOrder(_Order):

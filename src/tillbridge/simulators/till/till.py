@@ -272,7 +272,7 @@ class Till:
         await asyncio.sleep(habit.wait_s(self.outside.chance()))
         if habit is not self.autopilot or self._known(payment_id).state != "waiting":
             return
-        if habit.do == "accept":
+        if habit.accepts(self.outside.chance()):
             self.accept(payment_id, habit.method)
         else:
             self.cancel(payment_id)
