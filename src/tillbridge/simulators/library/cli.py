@@ -11,6 +11,28 @@ from typing import Annotated
 import typer
 
 from tillbridge.errors import SettingsError
+from tillbridge.listening import why_not_listening
+from tillbridge.secret import read_secret_file
+from tillbridge.simulators.library.app import build_app
+from tillbridge.simulators.library.serving import serving
+from tillbridge.simulators.library.settings import (
+    DEMO_CLIENT_ID,
+    DEMO_CLIENT_SECRET,
+    DemoLibrarySettings,
+    StaffAccount,
+)
+
+
+def demo_library(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 0,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    client_id: Annotated[str, typer.Option(help="Client id for OAuth2.")] = DEMO_CLIENT_ID,
+    client_secret_file: Annotated[
+        Path | None, typer.Option(help="File with the client secret; without it the documented example is used.")
+    ] = None,
+    empty: Annotated[bool, typer.Option("--empty", help="Start without invented patrons.")] = False,
+) -> None:
+    """Run a demo library that answers like Koha, until it is told to stop."""
     try:
         account = _account(client_id, client_secret_file)
         asyncio.run(_run(DemoLibrarySettings(accounts=(account,), seeded=not empty), host, port))
