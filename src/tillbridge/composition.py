@@ -7,14 +7,17 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from tillbridge.errors import SettingsError
+from tillbridge.own_server import OwnServer
 from tillbridge.product_file import parse_product_map, product_map_file
 from tillbridge.secret import read_secret
 from tillbridge.service.feed import Feed
+from tillbridge.service.installation import Installation
 from tillbridge.service.keys import KeyRing
 from tillbridge.service.library_port import LibrarySystem
 from tillbridge.service.ports import Branch, Limits, World
@@ -23,10 +26,11 @@ from tillbridge.service.register_port import Register
 from tillbridge.service.runner import Runner
 from tillbridge.service.sealing import keep_sealing
 from tillbridge.service.store_port import OpenStore, Transaction
-from tillbridge.settings import SettingsFile
+from tillbridge.settings import Settings, SettingsFile
 from tillbridge.store.opening import Database, open_store
 from tillbridge.store.opening import database_of as read_database
 from tillbridge.store.postgres import PostgresStore
+from tillbridge.store.reading import StoreForReading
 from tillbridge.store.wakeups import PostgresWakeups
 from tillbridge.surroundings import Surroundings
 
@@ -105,9 +109,7 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
     own_key = own_key_of(file)
     map_text = product_map_text(file)
     async with contextlib.AsyncExitStack() as stack:
-        registers = {name: _register(file, name) for name in settings.register_server}
-        for register in registers.values():
-            stack.push_async_callback(register.close)
+        registers = _registers(file, stack)
         library = _library(file)
         stack.push_async_callback(library.close)
         store = _store(file)
@@ -121,13 +123,44 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
             library_name=LIBRARY_NAME,
             library=library,
             registers=registers,
-            branches={name: Branch(b.register_server, b.registers) for name, b in settings.branch.items()},
+            branches=_branches(settings),
             products=Products(parse_product_map),
             limits=limits or Limits(**settings.limits.model_dump()),
         )
         await _take_up_product_map(world, map_text)
         feed = await stack.enter_async_context(_running(world, store, bell))
         yield Bridge(world, feed, KeyRing(store, world.clock, own_key), _by_kind(settings.register_server))
+
+
+@contextlib.asynccontextmanager
+async def installed(file: SettingsFile, debit_types: Iterable[str] = ()) -> AsyncIterator[Installation]:
+    """Put the parts together for looking at them: nothing runs, and the store is only read. Raise SettingsError."""
+    settings, bridge = file.settings, file.settings.bridge
+    async with contextlib.AsyncExitStack() as stack:
+        registers = _registers(file, stack)
+        library = _library(file)
+        stack.push_async_callback(library.close)
+        stored = StoreForReading(database_of(file))
+        stack.callback(stored.close)
+        yield Installation(
+            clock=SystemClock(),
+            ids=RandomIds(),
+            library=library,
+            registers=registers,
+            branches=_branches(settings),
+            bridge=OwnServer(bridge.public_address.rstrip("/"), bridge.host, bridge.port),
+            parse=parse_product_map,
+            map_text=_map_text_or_error(file),
+            stored=stored,
+            debit_types=frozenset(debit_types),
+        )
+
+
+def _map_text_or_error(file: SettingsFile) -> str | SettingsError | None:
+    try:
+        return product_map_text(file)
+    except SettingsError as error:
+        return error
 
 
 async def begin(store: OpenStore) -> float:
@@ -209,6 +242,17 @@ def _store(file: SettingsFile) -> OpenStore:
     database = database_of(file)
     with file.placing(("bridge", "database")):
         return open_store(database)
+
+
+def _branches(settings: Settings) -> dict[str, Branch]:
+    return {name: Branch(branch.register_server, branch.registers) for name, branch in settings.branch.items()}
+
+
+def _registers(file: SettingsFile, stack: contextlib.AsyncExitStack) -> dict[str, Register]:
+    registers = {name: _register(file, name) for name in file.settings.register_server}
+    for register in registers.values():
+        stack.push_async_callback(register.close)
+    return registers
 
 
 def _register(file: SettingsFile, name: str) -> Register:

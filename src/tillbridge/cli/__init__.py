@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 import typer
 
 from tillbridge import __version__
+from tillbridge.cli.check import check
 from tillbridge.cli.demo import demo
 from tillbridge.cli.pay import pay
 from tillbridge.cli.serve import serve
@@ -42,6 +43,7 @@ def main(
 
 
 app.command()(serve)
+app.command()(check)
 app.command()(pay)
 app.command()(demo)
 app.command("verify-history")(verify_history)

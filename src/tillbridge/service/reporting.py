@@ -25,6 +25,9 @@ from tillbridge.service.store_port import CaseKind, Message, Transaction
 REPEATS_KEPT = 3
 """How often the same bytes of a report are stored: a flood of them must not fill the disk."""
 
+STRAY = "unknown id: "
+"""What is written before the verdict on a report for a payment that nobody knows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -91,7 +94,7 @@ def _take(collecting: Collecting, payment: Payment, verdict: Paid | Cancelled | 
 def _stray(tx: Transaction, world: World, servers: Sequence[str], report: Report) -> Reply:
     verdict = _stray_verdict(world, servers, report)
     now = world.clock.now()
-    tx.keep_message(Message(now, "report", f"unknown id: {_label(verdict)}", report.raw))
+    tx.keep_message(Message(now, "report", f"{STRAY}{_label(verdict)}", report.raw))
     match verdict:
         case Forged(why):
             return Reply(400, why)

@@ -183,6 +183,10 @@ class Transaction(Administration, Protocol):
         """Return when the newest payment began that the till at this register has answered, or None."""
         ...
 
+    def debit_types(self) -> frozenset[str]:
+        """Name every debit type that a payment has had."""
+        ...
+
     def recent_payments(self, limit: int) -> tuple[Payment, ...]:
         """List the newest payments."""
         ...
@@ -259,6 +263,10 @@ class Transaction(Administration, Protocol):
 
     def messages(self, payment_id: str) -> tuple[Message, ...]:
         """Read what was stored of the wire for a payment, in order."""
+        ...
+
+    def newest_strays(self, limit: int) -> tuple[Message, ...]:
+        """Read the newest messages that belong to no payment, newest first."""
         ...
 
     def add_task(self, payment_id: str, kind: TaskKind, due_at: float) -> None:

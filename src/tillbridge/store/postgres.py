@@ -58,7 +58,7 @@ class PostgresStore:
         self.url = url
         self.committed: Committed = nobody
         self._closed = False
-        self._engine = _engine(url)
+        self._engine = make_engine(url)
         try:
             _bring_up_to_date(self._engine)
         except BaseException:
@@ -126,8 +126,12 @@ class PostgresStore:
 
     def _read(self, work: Callable[[Transaction], T]) -> T:
         with self._engine.connect() as connection:
-            snapshot = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            return work(SqlTransaction(snapshot, writes=False))
+            return work(SqlTransaction(snapshot_of(connection), writes=False))
+
+
+def snapshot_of(connection: Connection) -> Connection:
+    """Let a connection see one state of the database and change nothing."""
+    return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 class _Again(Exception):  # noqa: N818 - it never leaves this module
@@ -154,7 +158,8 @@ def _pause_s(attempt: int) -> float:
     return random.uniform(longest / 2, longest)  # noqa: S311 - no secret: two that met shall not meet again
 
 
-def _engine(url: URL) -> Engine:
+def make_engine(url: URL) -> Engine:
+    """Make the engine whose connections keep to the store's limits; nothing is connected yet."""
     options = {
         "idle_in_transaction_session_timeout": f"{PATIENCE_S}s",
         "lock_timeout": f"{PATIENCE_S}s",

@@ -163,7 +163,13 @@ def _drop_middle(connection: Connection, payment_id: str) -> None:
 def messages(connection: Connection, payment_id: str) -> tuple[Message, ...]:
     """Read a payment's messages in order."""
     rows = connection.execute(select(t.message).where(t.message.c.payment_id == payment_id).order_by(t.message.c.id))
-    return tuple(Message(row.at, row.direction, row.verdict, row.raw, row.payment_id) for row in rows)
+    return tuple(_message(row) for row in rows)
+
+
+def newest_strays(connection: Connection, limit: int) -> tuple[Message, ...]:
+    """Read the newest messages that belong to no payment, newest first."""
+    strays = select(t.message).where(t.message.c.payment_id.is_(None)).order_by(t.message.c.id.desc())
+    return tuple(_message(row) for row in connection.execute(strays.limit(limit)))
 
 
 def read_credits(connection: Connection, payment_id: str) -> tuple[StoredCredit, ...]:
@@ -251,6 +257,10 @@ def _json(facts: Facts) -> str:
 def event_of(row: Any) -> Event:
     """Read an event from its row."""
     return Event(row.payment_id, row.seq, row.at, row.actor, row.kind, json.loads(row.facts), row.previous)
+
+
+def _message(row: Any) -> Message:
+    return Message(row.at, row.direction, row.verdict, row.raw, row.payment_id)
 
 
 def _credit(row: Any) -> StoredCredit:

@@ -58,6 +58,9 @@ class SqlTransaction(AdministrationStatements):
     def register_heard_at(self, branch: str, register: str) -> float | None:
         return finding.register_heard_at(self._connection, branch, register)
 
+    def debit_types(self) -> frozenset[str]:
+        return finding.debit_types(self._connection)
+
     def recent_payments(self, limit: int) -> tuple[Payment, ...]:
         return payments.recent(self._connection, limit)
 
@@ -119,6 +122,9 @@ class SqlTransaction(AdministrationStatements):
 
     def messages(self, payment_id: str) -> tuple[Message, ...]:
         return records.messages(self._connection, payment_id)
+
+    def newest_strays(self, limit: int) -> tuple[Message, ...]:
+        return records.newest_strays(self._connection, limit)
 
     def add_task(self, payment_id: str, kind: TaskKind, due_at: float) -> None:
         outbox.add(self._connection, payment_id, kind, due_at)

@@ -252,3 +252,43 @@ async def test_a_page_of_another_site_cannot_act_here(shop: Shop) -> None:
     assert refused.status == 403
     own = await shop.ask("POST", "/api/payments/P1/accept", None, Sec_Fetch_Site="same-origin")
     assert own.status == 200
+
+
+async def test_every_answer_has_the_date_of_the_till_s_own_clock(shop: Shop) -> None:
+    for method, path in (("HEAD", "/"), ("GET", "/api/totals"), ("POST", "/maksu.html"), ("GET", "/nowhere")):
+        assert (await shop.ask(method, path)).headers["date"] == "Mon, 02 Mar 2026 07:30:00 GMT"
+    shop.clock.time += timedelta(minutes=5)
+    assert (await shop.ask("HEAD", "/")).headers["date"] == "Mon, 02 Mar 2026 07:35:00 GMT"
+
+
+@pytest.mark.parametrize("version", ["2.0", "3.0"])
+async def test_a_report_for_trying_is_signed_says_cancelled_and_is_of_no_payment(
+    shops: Shops, check: Any, version: str
+) -> None:
+    shop = await shops.open(api_version=version)
+    shop.receiver.statuses = [404]
+    got = await shop.ask("POST", "/api/trial-report", {"id": "CHECK-1", "address": shop.receiver.address})
+    assert (got.status, got.json["http_status"]) == (200, 404)
+    (report,) = await shop.receiver.until(1)
+    assert (report["Id"], report["Status"], report["Reference"], report.get("Source")) == (
+        "CHECK-1",
+        0,
+        None,
+        "KOHA" if version == "2.0" else None,
+    )
+    assert check(report)
+    assert (await shop.ask("GET", "/api/payments")).json == []
+    assert (await shop.noted("report")).http_status == 404
+
+
+async def test_a_report_for_trying_that_nobody_takes_says_so(shop: Shop) -> None:
+    got = await shop.ask("POST", "/api/trial-report", {"id": "CHECK-1", "address": "http://127.0.0.1:1/"})
+    assert got.json["http_status"] is None
+    assert "not delivered" in got.json["answer"]
+
+
+@pytest.mark.parametrize(
+    "order", [{}, {"id": "a b", "address": "http://x/"}, {"id": "A", "address": "ftp://x/"}, {"id": "A"}]
+)
+async def test_a_report_for_trying_needs_an_id_and_an_address(shop: Shop, order: dict[str, str]) -> None:
+    assert (await shop.ask("POST", "/api/trial-report", order)).status == 400

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from tillbridge.errors import WrongSetting
 from tillbridge.registers.ceepos import judge
+from tillbridge.registers.ceepos.checking import CeeposChecks
 from tillbridge.registers.ceepos.client import Client, Limits, NotReceived, Received
 from tillbridge.registers.ceepos.places import Place, Places
 from tillbridge.registers.ceepos.probe import why_unreachable
@@ -61,6 +62,7 @@ class Ceepos:
         self.answer_limit_s = limits.connect_s + limits.answer_s + NOTICE_GRACE_S
         self._form, self._places, self._limits = form, places, limits
         self._client = Client()
+        self.checks = CeeposChecks(places, self._client, limits.connect_s, form.notification_address)
 
     async def send(self, order: Order, at_register: Callable[[], Awaitable[None]]) -> Answer:
         """Send the order once, over a fresh connection, and return what became of it."""

@@ -30,7 +30,7 @@ _NEEDS_REGISTER = frozenset({"CASH", "SIP00"})
 _CREDIT_TYPES = ("CREDIT", "FORGIVEN", "LOST_FOUND", "OVERPAYMENT", "PAYMENT", "PURCHASE", "REFUND", "WRITEOFF")
 _NOTHING = Decimal(0)
 BRANCHES = {"CPL": "Keskuskirjasto", "MPL": "Metsälän kirjasto"}
-PAYMENT_TYPES = {"CARD": "Kortti", "CASH": "Käteinen", "KOHA10": "Kassapääte"}
+PAYMENT_TYPES = {"CARD": "Kortti", "CASH": "Käteinen", "CEEPOS": "Ceepos-kassa", "KOHA10": "Kassapääte"}
 
 
 def _system_time() -> datetime:

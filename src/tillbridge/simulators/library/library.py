@@ -68,6 +68,10 @@ class DemoLibrary:
         if book is None:
             self._fill(seeded=settings.seeded)
 
+    def time(self) -> datetime:
+        """Return the time that the library goes by, which is its ledger's."""
+        return self.book.now()
+
     def reset(self, *, seeded: bool | None = None) -> None:
         """Start again with a fresh ledger and no faults; tokens that were issued stay good."""
         self.token_s = self.settings.token_s

@@ -66,6 +66,15 @@ def report(settings: TillSettings, payment: Payment, plan: ReportPlan, other_id:
     return json.dumps(message).encode()
 
 
+def trial_report(settings: TillSettings, payment_id: str) -> bytes:
+    """Return the report that a payment which was never on a till is cancelled."""
+    message = _start(settings, payment_id, STATUS_OF["cancelled"]) | {"Reference": None}
+    if settings.api_version == "3.0":
+        message["Payments"] = []
+    message["Hash"] = _hash(settings, message, right=True)
+    return json.dumps(message).encode()
+
+
 def _json(message: dict[str, object]) -> Reply:
     return Reply(200, "application/json", json.dumps(message).encode())
 

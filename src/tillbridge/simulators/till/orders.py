@@ -59,6 +59,13 @@ class FaultOrder(_Order):
         return Options(self.seconds, self.minor, self.collected, self.unsigned, self.when, self.at_once)
 
 
+class TrialReportOrder(_Order):
+    """Ask for a report of a payment that never was, to see whether one arrives at `address`."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+    address: Annotated[str, Field(pattern=r"^https?://[^\s@]+$", max_length=2000)]
+
+
 class TakeBackOrder(_Order):
     """Ask to give the money back; there is nothing to say about it."""
 

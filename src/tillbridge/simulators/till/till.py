@@ -149,6 +149,10 @@ class Till:
         """Give the money of a paid payment back; raises like `accept`."""
         return self._finish(taken_back(self._known(payment_id), self.outside.now()))
 
+    async def post_trial(self, payment_id: str, address: str) -> tuple[int | None, str]:
+        """Post a report of a payment that never was; return HTTP status and answer, or None and why not."""
+        return await self._reporter.post_trial(payment_id, address)
+
     def steer(self, autopilot: Autopilot) -> None:
         """Change what the autopilot does, also with those that already wait."""
         self.autopilot = autopilot
