@@ -249,7 +249,7 @@ class Collecting:
                 self._ask_for_void(payment)
             case Collection.REVERSED:
                 return self.money_returned(payment, news.actor)
-            case Collection.CANCELLED | Collection.REFUSED:
+            case Collection.CANCELLED | Collection.REFUSED:  # the last case
                 self._tx.release_claims(payment.id)
         return payment
 
