@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from tillbridge.alarms import channels
 from tillbridge.product_file import parse_product_map, product_map_file
 from tillbridge.secret import read_secret
+from tillbridge.service.alarm_port import Alarms
+from tillbridge.service.alarming import keep_alarming
 from tillbridge.service.feed import Feed
 from tillbridge.service.keys import KeyRing
 from tillbridge.service.library_port import LibrarySystem
@@ -104,6 +107,7 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
     settings = file.settings
     own_key = own_key_of(file)
     map_text = product_map_text(file)
+    alarms = alarms_of(file)
     async with contextlib.AsyncExitStack() as stack:
         registers = {name: _register(file, name) for name in settings.register_server}
         for register in registers.values():
@@ -124,7 +128,9 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
             branches={name: Branch(b.register_server, b.registers) for name, b in settings.branch.items()},
             products=Products(parse_product_map),
             limits=limits or Limits(**settings.limits.model_dump()),
+            alarms=alarms,
         )
+        await _go_on_alarming(world)
         await _take_up_product_map(world, map_text)
         feed = await stack.enter_async_context(_running(world, store, bell))
         yield Bridge(world, feed, KeyRing(store, world.clock, own_key), _by_kind(settings.register_server))
@@ -147,6 +153,11 @@ async def begin(store: OpenStore) -> float:
         return start
 
     return await store.write(work)
+
+
+async def _go_on_alarming(world: World) -> None:
+    if world.alarms.channels:
+        await world.store.write(lambda tx: keep_alarming(tx, world.clock.now()))
 
 
 async def _take_up_product_map(world: World, text: str | None) -> None:
@@ -182,6 +193,12 @@ def own_key_of(file: SettingsFile) -> str | None:
         return None
     where = f"{file.path}, [bridge] api_key"
     return read_secret(where, file.folder, bridge.api_key_file, bridge.api_key_variable)
+
+
+def alarms_of(file: SettingsFile) -> Alarms:
+    """Make the channels of alarms that the settings name; raise SettingsError."""
+    found = channels(file.settings.alarm, file.folder, f"{file.path}, [alarm]")
+    return Alarms(_public_address(file), found)
 
 
 def database_of(file: SettingsFile) -> Database:
@@ -230,7 +247,11 @@ def _adapter(
 
 
 def _surroundings(file: SettingsFile, name: str) -> Surroundings:
-    return Surroundings(name, file.folder, file.settings.bridge.public_address.rstrip("/"))
+    return Surroundings(name, file.folder, _public_address(file))
+
+
+def _public_address(file: SettingsFile) -> str:
+    return file.settings.bridge.public_address.rstrip("/")
 
 
 def _by_kind(servers: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:

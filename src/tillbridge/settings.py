@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from tillbridge.alarms.settings import AlarmSettings
 from tillbridge.errors import SettingsError
 
 M = TypeVar("M", bound=BaseModel)
@@ -65,6 +66,7 @@ class Settings(_Strict):
     register_server: dict[str, dict[str, Any]]
     branch: dict[str, BranchSettings]
     limits: LimitSettings = LimitSettings()
+    alarm: AlarmSettings = AlarmSettings()
 
 
 @dataclass(frozen=True, slots=True)

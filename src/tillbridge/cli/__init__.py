@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 import typer
 
 from tillbridge import __version__
+from tillbridge.cli.alarm import alarm
 from tillbridge.cli.demo import demo
 from tillbridge.cli.pay import pay
 from tillbridge.cli.serve import serve
@@ -45,6 +46,7 @@ app.command()(serve)
 app.command()(pay)
 app.command()(demo)
 app.command("verify-history")(verify_history)
+app.add_typer(alarm, name="alarm")
 app.command()(till)
 app.command("demo-library")(demo_library)
 for point in entry_points(group=ADAPTER_COMMANDS):

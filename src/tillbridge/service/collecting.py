@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from tillbridge.domain.lifecycle import REVERSED_TILL, Booking, Collection, Done, Heard, Reaction
 from tillbridge.domain.payment import Payment
-from tillbridge.service.ports import Limits
+from tillbridge.service.alarming import put_on_list
+from tillbridge.service.ports import World
 from tillbridge.service.store_port import CaseKind, CreditState, TaskKind, Transaction
 
 BOOKING_CASES = frozenset(
@@ -53,8 +54,8 @@ class News:
 class Collecting:
     """Apply news to payments in one transaction at one instant."""
 
-    def __init__(self, transaction: Transaction, now: float, limits: Limits) -> None:
-        self._tx, self._now, self._limits = transaction, now, limits
+    def __init__(self, transaction: Transaction, now: float, world: World) -> None:
+        self._tx, self._now, self._world = transaction, now, world
 
     @property
     def now(self) -> float:
@@ -99,7 +100,7 @@ class Collecting:
         self, payment: Payment, kind: CaseKind, facts: Mapping[str, object], other: str | None = None
     ) -> None:
         """Put the payment on the list of open cases."""
-        self._tx.open_case(kind, payment.id, self._now, facts, other)
+        put_on_list(self._tx, self._world, kind, payment.id, self._now, facts, other)
 
     def close_cases(self, payment: Payment, kinds: frozenset[CaseKind], actor: str, resolution: str) -> None:
         """Take the payment's open cases of these kinds off the list."""
@@ -121,7 +122,7 @@ class Collecting:
         if saved.booking is Booking.REVERSAL_DUE:
             self._ask_for_void(saved)
             surely_there = states & {CreditState.SENT, CreditState.BOOKED}
-            pause = self._limits.look_again_s if surely_there else 0.0
+            pause = self._world.limits.look_again_s if surely_there else 0.0
             self._tx.add_task(saved.id, TaskKind.LOOK_UP, self._now + pause)
         return saved
 
@@ -164,7 +165,7 @@ class Collecting:
     def _consequences(self, before: Payment, payment: Payment, news: News) -> Payment:
         if payment.collection is Collection.UNKNOWN:
             self._tx.drop_tasks(payment.id, TaskKind.SEND, TaskKind.LIMIT)
-            ask_at = max(self._now, payment.created_at + self._limits.ask_s)
+            ask_at = max(self._now, payment.created_at + self._world.limits.ask_s)
             self._tx.add_task(payment.id, TaskKind.ASK, ask_at)
         if payment.undecided:
             return payment
@@ -189,7 +190,7 @@ class Collecting:
         """Make the booking due, unless a person must look at it first."""
         sums = {"collected_minor": payment.collected_minor, "rounding_minor": payment.rounding_minor}
         due = self.advance(payment, Done.MONEY_TAKEN, news.actor, sums)
-        self._tx.add_task(due.id, TaskKind.WATCH, self._now + self._limits.late_s)
+        self._tx.add_task(due.id, TaskKind.WATCH, self._now + self._world.limits.late_s)
         other = self._tx.claim(due)
         if other is not None:
             self._tx.claim_free(due)
@@ -203,7 +204,7 @@ class Collecting:
     def _sum_differs(self, payment: Payment, news: News) -> bool:
         if news.sum_minor is None:
             return False
-        return abs(news.sum_minor - payment.total.minor) > self._limits.rounding_minor
+        return abs(news.sum_minor - payment.total.minor) > self._world.limits.rounding_minor
 
     def _doubt_the_sum(self, payment: Payment, news: News) -> Payment:
         facts = {"collected_minor": news.sum_minor, "total_minor": payment.total.minor}

@@ -29,6 +29,7 @@ class TaskKind(StrEnum):
     BOOK = "book"
     LOOK_UP = "look_up"
     SEAL = "seal"
+    ALARM = "alarm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,8 +320,8 @@ class Transaction(Administration, Protocol):
 
     def open_case(
         self, kind: CaseKind, payment_id: str | None, at: float, facts: Facts, other_payment_id: str | None = None
-    ) -> None:
-        """Open a case, unless this payment has an open one of this kind."""
+    ) -> int | None:
+        """Open a case and return its number; None where this payment has an open one of this kind."""
         ...
 
     def case(self, case_id: int) -> Case | None:

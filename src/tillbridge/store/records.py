@@ -207,15 +207,13 @@ def open_case(
     at: float,
     facts: Facts,
     other_payment_id: str | None,
-) -> None:
-    """Open a case, unless the payment has an open one of this kind."""
+) -> int | None:
+    """Open a case and return its number, unless the payment has an open one of this kind."""
     if payment_id is not None and any(case.kind == kind for case in open_cases(connection, payment_id)):
-        return
-    connection.execute(
-        insert(t.open_case).values(
-            kind=kind, payment_id=payment_id, other_payment_id=other_payment_id, opened_at=at, facts=_json(facts)
-        )
-    )
+        return None
+    row = {"kind": kind, "payment_id": payment_id, "other_payment_id": other_payment_id, "opened_at": at}
+    added = insert(t.open_case).values(row | {"facts": _json(facts)}).returning(t.open_case.c.id)
+    return int(connection.execute(added).scalar_one())
 
 
 def read_case(connection: Connection, case_id: int) -> Case | None:

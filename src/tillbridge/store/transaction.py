@@ -163,8 +163,8 @@ class SqlTransaction(AdministrationStatements):
 
     def open_case(
         self, kind: CaseKind, payment_id: str | None, at: float, facts: Facts, other_payment_id: str | None = None
-    ) -> None:
-        records.open_case(self._connection, kind, payment_id, at, facts, other_payment_id)
+    ) -> int | None:
+        return records.open_case(self._connection, kind, payment_id, at, facts, other_payment_id)
 
     def case(self, case_id: int) -> Case | None:
         return records.read_case(self._connection, case_id)

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carry alarms to people: over a webhook and by e-mail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tillbridge.alarms.mail import Mail
+from tillbridge.alarms.settings import AlarmSettings
+from tillbridge.alarms.tls import trusting
+from tillbridge.alarms.webhook import Webhook
+from tillbridge.errors import SettingsError
+from tillbridge.secret import read_secret
+from tillbridge.service.alarm_port import Channel
+
+__all__ = ["AlarmSettings", "channels"]
+
+
+def channels(settings: AlarmSettings, folder: Path, where: str) -> dict[str, Channel]:
+    """Make the channels that the settings name; raise SettingsError for a file that cannot be used.
+
+    `where` stands for the settings' table in errors; files are relative to `folder`.
+    """
+    found: dict[str, Channel] = {}
+    tls = trusting(None if settings.ca_file is None else folder / settings.ca_file, f"{where} ca_file")
+    if settings.webhook is not None:
+        places = (settings.webhook_secret_file, settings.webhook_secret_variable)
+        found["webhook"] = Webhook(settings.webhook, tls, _secret(f"{where} webhook_secret", folder, *places))
+    if settings.mail_to:
+        places = (settings.smtp_password_file, settings.smtp_password_variable)
+        found["mail"] = Mail(settings, tls, _password(f"{where} smtp_password", folder, *places))
+    return found
+
+
+def _password(where: str, folder: Path, file: Path | None, variable: str | None) -> str | None:
+    password = _secret(where, folder, file, variable)
+    if password is not None and not password.isascii():
+        raise SettingsError(where, "the password has letters beyond ASCII", "Give the account a plain one")
+    return password
+
+
+def _secret(where: str, folder: Path, file: Path | None, variable: str | None) -> str | None:
+    return None if file is None and variable is None else read_secret(where, folder, file, variable)
