@@ -15,6 +15,7 @@ from typing import Any
 from tillbridge.alarms import channels
 from tillbridge.product_file import parse_product_map, product_map_file
 from tillbridge.secret import read_secret
+from tillbridge.service.administration_port import ProductMapVersion
 from tillbridge.service.alarm_port import Alarms
 from tillbridge.service.alarming import keep_alarming
 from tillbridge.service.feed import Feed
@@ -131,7 +132,10 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
             alarms=alarms,
         )
         await _go_on_alarming(world)
-        await _take_up_product_map(world, map_text)
+        if map_text is None:
+            await world.products.refresh(store)
+        else:
+            await take_up_product_map(world, map_text)
         feed = await stack.enter_async_context(_running(world, store, bell))
         yield Bridge(world, feed, KeyRing(store, world.clock, own_key), _by_kind(settings.register_server))
 
@@ -160,10 +164,11 @@ async def _go_on_alarming(world: World) -> None:
         await world.store.write(lambda tx: keep_alarming(tx, world.clock.now()))
 
 
-async def _take_up_product_map(world: World, text: str | None) -> None:
-    if text is not None:
-        await world.store.write(lambda tx: take_up(tx, world.clock.now(), text, "settings file"))
+async def take_up_product_map(world: World, text: str) -> ProductMapVersion | None:
+    """Keep the file's text, read and found right, where it has changed, and let count what is stored then."""
+    taken_up = await world.store.write(lambda tx: take_up(tx, world.clock.now(), text, "settings file"))
     await world.products.refresh(world.store)
+    return taken_up
 
 
 @contextlib.asynccontextmanager
