@@ -20,11 +20,6 @@ from tillbridge.settings import read_settings
 alarm = typer.Typer(no_args_is_help=True, help="Try whether people are told of open cases.")
 
 
-@alarm.callback()
-def _group() -> None:
-    """Try whether people are told of open cases."""
-
-
 @alarm.command("test")
 def try_out(settings: SettingsOption = Path("tillbridge.toml")) -> None:
     """Send a test over each channel of the settings, and say what happened.
