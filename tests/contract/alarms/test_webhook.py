@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import re
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,10 +21,13 @@ from support.receiver import Handler, Receiver
 from tillbridge.alarms import channels, webhook
 from tillbridge.alarms.settings import AlarmSettings
 from tillbridge.service.alarm_port import AlarmMessage, Channel
+from tillbridge.service.store_port import CaseKind
+from tillbridge.service.telling import CASES
 
 if TYPE_CHECKING:
     from contract.alarms.conftest import Papers
 
+GUIDE = Path(__file__).resolve().parents[3] / "docs/how-to/alarms.md"
 SECRET = "käy-ttö salaisuus"
 
 
@@ -226,3 +230,14 @@ async def test_a_server_that_speaks_no_tls_is_told(receiver: Receiver, message: 
     told = await webhook_to(receiver.address.replace("http:", "https:"), tmp_path).tell(message)
     assert "no TLS connection to the webhook's server" in str(told)
     assert receiver.posts == []
+
+
+def test_the_guide_shows_a_message_as_it_is_posted(message: AlarmMessage) -> None:
+    guide = GUIDE.read_text(encoding="utf-8")
+    (example,) = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
+    shown, posted = json.loads(example), webhook.body_of(message)
+    assert shown.keys() == posted.keys()
+    assert [case.keys() for case in shown["cases"]] == [webhook.body_of(message)["cases"][0].keys()]  # type: ignore[index]
+    words = CASES[CaseKind(shown["cases"][0]["kind"])]
+    assert (shown["cases"][0]["words"], shown["cases"][0]["to_do"]) == words
+    assert f"`{webhook.SIGNATURE}`" in guide
