@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from tillbridge.alarms import channels
 from tillbridge.errors import SettingsError
 from tillbridge.own_server import OwnServer
 from tillbridge.product_file import parse_product_map, product_map_file
 from tillbridge.secret import read_secret
+from tillbridge.service.administration_port import ProductMapVersion
+from tillbridge.service.alarm_port import Alarms
+from tillbridge.service.alarming import keep_alarming
 from tillbridge.service.feed import Feed
 from tillbridge.service.installation import Installation
 from tillbridge.service.keys import KeyRing
@@ -108,6 +112,7 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
     settings = file.settings
     own_key = own_key_of(file)
     map_text = product_map_text(file)
+    alarms = alarms_of(file)
     async with contextlib.AsyncExitStack() as stack:
         registers = _registers(file, stack)
         library = _library(file)
@@ -126,8 +131,13 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
             branches=_branches(settings),
             products=Products(parse_product_map),
             limits=limits or Limits(**settings.limits.model_dump()),
+            alarms=alarms,
         )
-        await _take_up_product_map(world, map_text)
+        await _go_on_alarming(world)
+        if map_text is None:
+            await world.products.refresh(store)
+        else:
+            await take_up_product_map(world, map_text)
         feed = await stack.enter_async_context(_running(world, store, bell))
         yield Bridge(world, feed, KeyRing(store, world.clock, own_key), _by_kind(settings.register_server))
 
@@ -182,10 +192,16 @@ async def begin(store: OpenStore) -> float:
     return await store.write(work)
 
 
-async def _take_up_product_map(world: World, text: str | None) -> None:
-    if text is not None:
-        await world.store.write(lambda tx: take_up(tx, world.clock.now(), text, "settings file"))
+async def _go_on_alarming(world: World) -> None:
+    if world.alarms.channels:
+        await world.store.write(lambda tx: keep_alarming(tx, world.clock.now()))
+
+
+async def take_up_product_map(world: World, text: str) -> ProductMapVersion | None:
+    """Keep the file's text, read and found right, where it has changed, and let count what is stored then."""
+    taken_up = await world.store.write(lambda tx: take_up(tx, world.clock.now(), text, "settings file"))
     await world.products.refresh(world.store)
+    return taken_up
 
 
 @contextlib.asynccontextmanager
@@ -215,6 +231,12 @@ def own_key_of(file: SettingsFile) -> str | None:
         return None
     with file.placing():
         return read_secret(("bridge", "api_key"), file.folder, bridge.api_key_file, bridge.api_key_variable)
+
+
+def alarms_of(file: SettingsFile) -> Alarms:
+    """Make the channels of alarms that the settings name; raise SettingsError."""
+    with file.placing(("alarm",)):
+        return Alarms(_public_address(file), channels(file.settings.alarm, file.folder))
 
 
 def database_of(file: SettingsFile) -> Database:
@@ -285,11 +307,15 @@ def _adapter(
 
 
 def _surroundings(file: SettingsFile, name: str, branches: tuple[str, ...]) -> Surroundings:
-    return Surroundings(name, file.folder, file.settings.bridge.public_address.rstrip("/"), branches)
+    return Surroundings(name, file.folder, _public_address(file), branches)
 
 
 def _users_of(file: SettingsFile, server: str) -> tuple[str, ...]:
     return tuple(code for code, branch in file.settings.branch.items() if branch.register_server == server)
+
+
+def _public_address(file: SettingsFile) -> str:
+    return file.settings.bridge.public_address.rstrip("/")
 
 
 def _by_kind(servers: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:

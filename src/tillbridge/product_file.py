@@ -7,6 +7,7 @@ branch → debit type → product code; ``Default`` for every other branch or ty
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ruamel.yaml import YAML, MappingNode, Node, ScalarNode
@@ -22,13 +23,13 @@ NOT_IN_CODES = frozenset(";'")
 """What tills are known to stumble over, so that an adapter would take it out: the code would then be another one."""
 
 
-def product_map_file(path: Path) -> str:
-    """Return the text of a product map's file; raise SettingsError where it cannot be read."""
+def product_map_file(path: Path, place: Sequence[str] = ("bridge", "product_map")) -> str:
+    """Return the text of a product map's file; raise WrongSetting, of what named it, where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         what = f"the product map {path} cannot be read"
-        raise WrongSetting(("bridge", "product_map"), what, "Check its path, rights and UTF-8") from error
+        raise WrongSetting(place, what, "Check its path, rights and UTF-8") from error
 
 
 def parse_product_map(text: str, name: str) -> ProductMap:

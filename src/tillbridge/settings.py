@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from tillbridge.alarms.settings import AlarmSettings
 from tillbridge.errors import SettingsError, WrongSetting
 
 M = TypeVar("M", bound=BaseModel)
@@ -67,6 +68,7 @@ class Settings(_Strict):
     register_server: dict[str, dict[str, Any]]
     branch: dict[str, BranchSettings]
     limits: LimitSettings = LimitSettings()
+    alarm: AlarmSettings = AlarmSettings()
 
 
 @dataclass(frozen=True, slots=True)

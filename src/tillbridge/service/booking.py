@@ -113,7 +113,7 @@ class Booker:
         def store(tx: Transaction) -> None:
             payment = tx.payment(task.payment_id)
             if payment is not None and payment.booking in LATE:
-                Collecting(tx, self._world.clock.now(), self._world.limits).open_case(payment, CaseKind.NOT_BOOKED, {})
+                Collecting(tx, self._world.clock.now(), self._world).open_case(payment, CaseKind.NOT_BOOKED, {})
             tx.finish_task(task)
 
         await self._world.store.write(store)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from tillbridge.domain.history import Event
 from tillbridge.domain.lifecycle import REVERSED_TILL, Booking, Collection, Done, Heard, Reaction
 from tillbridge.domain.payment import Payment
-from tillbridge.service.ports import Limits
+from tillbridge.service.alarming import put_on_list
+from tillbridge.service.ports import World
 from tillbridge.service.store_port import Case, CaseKind, CreditState, TaskKind, Transaction
 
 BOOKING_CASES = frozenset(
@@ -86,8 +87,8 @@ class Past:
 class Collecting:
     """Apply news to payments in one transaction at one instant."""
 
-    def __init__(self, transaction: Transaction, now: float, limits: Limits) -> None:
-        self._tx, self._now, self._limits = transaction, now, limits
+    def __init__(self, transaction: Transaction, now: float, world: World) -> None:
+        self._tx, self._now, self._world = transaction, now, world
 
     @property
     def now(self) -> float:
@@ -138,7 +139,7 @@ class Collecting:
         self._tx.drop_tasks(due.id, TaskKind.LOOK_UP)
         self._tx.claim_free(due)
         self._tx.add_task(due.id, TaskKind.BOOK, self._now)
-        self._tx.add_task(due.id, TaskKind.WATCH, self._now + self._limits.late_s)
+        self._tx.add_task(due.id, TaskKind.WATCH, self._now + self._world.limits.late_s)
         return due
 
     def booking_cases(self, payment: Payment) -> list[Case]:
@@ -164,7 +165,7 @@ class Collecting:
         """Put the payment on the list of open cases; the screens of the others say so at once."""
         cases = self._tx.open_cases(payment.id) if others else ()
         known = {other for case in cases if case.kind is kind for other in case.other_payment_ids}
-        self._tx.open_case(kind, payment.id, self._now, facts, others)
+        put_on_list(self._tx, self._world, kind, payment.id, self._now, facts, others)
         for other in sorted(set(others) - known):
             self._tx.append_event(other, self._now, "bridge", "named", {"case": str(kind), "other": payment.id})
 
@@ -188,7 +189,7 @@ class Collecting:
         if saved.booking is Booking.REVERSAL_DUE:
             self._ask_for_void(saved)
             surely_there = states & {CreditState.SENT, CreditState.BOOKED}
-            pause = self._limits.look_again_s if surely_there else 0.0
+            pause = self._world.limits.look_again_s if surely_there else 0.0
             self._tx.add_task(saved.id, TaskKind.LOOK_UP, self._now + pause)
         return saved
 
@@ -231,7 +232,7 @@ class Collecting:
     def _consequences(self, before: Payment, payment: Payment, news: News, past: Past) -> Payment:
         if payment.collection is Collection.UNKNOWN:
             self._tx.drop_tasks(payment.id, TaskKind.SEND, TaskKind.LIMIT)
-            ask_at = max(self._now, payment.created_at + self._limits.ask_s)
+            ask_at = max(self._now, payment.created_at + self._world.limits.ask_s)
             self._tx.add_task(payment.id, TaskKind.ASK, ask_at)
         if payment.undecided:
             return payment
@@ -257,7 +258,7 @@ class Collecting:
         """Make the booking due, unless a person must look at it first."""
         sums = {"collected_minor": payment.collected_minor, "rounding_minor": payment.rounding_minor}
         due = self.advance(payment, Done.MONEY_TAKEN, news.actor, sums)
-        self._tx.add_task(due.id, TaskKind.WATCH, self._now + self._limits.late_s)
+        self._tx.add_task(due.id, TaskKind.WATCH, self._now + self._world.limits.late_s)
         if others := self._tx.reclaim(due):
             due = self.block(due, CaseKind.COLLECTED_TWICE, {}, others)
         if self._beyond_rounding(due):
@@ -276,7 +277,7 @@ class Collecting:
         return news.sum_minor != payment.collected_minor or self._beyond_rounding(payment)
 
     def _beyond_rounding(self, payment: Payment) -> bool:
-        return abs(payment.rounding_minor) > self._limits.rounding_minor
+        return abs(payment.rounding_minor) > self._world.limits.rounding_minor
 
     def _doubt_the_sum(self, payment: Payment, sum_minor: int | None) -> Payment:
         facts = {"collected_minor": sum_minor, "total_minor": payment.total.minor}

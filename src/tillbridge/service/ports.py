@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tillbridge.service.alarm_port import Alarms
 from tillbridge.service.library_port import LibrarySystem
 from tillbridge.service.products import Products
 from tillbridge.service.register_port import Register
@@ -88,3 +89,4 @@ class World:
     branches: Mapping[str, Branch]
     products: Products
     limits: Limits = Limits()
+    alarms: Alarms = field(default_factory=Alarms)

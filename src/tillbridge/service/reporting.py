@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tillbridge.domain.lifecycle import Heard
 from tillbridge.domain.payment import Payment
+from tillbridge.service.alarming import put_on_list
 from tillbridge.service.collecting import Collecting, News
 from tillbridge.service.ports import World
 from tillbridge.service.register_port import (
@@ -63,7 +64,7 @@ async def take_report(world: World, servers: Sequence[str], raw: bytes, address_
         if sum((kept.direction, kept.raw) == ("report", raw) for kept in tx.messages(payment.id)) < REPEATS_KEPT:
             tx.keep_message(message)
         # Heard every time: what it meant before may not be what it means now.
-        return _take(Collecting(tx, world.clock.now(), world.limits), payment, verdict)
+        return _take(Collecting(tx, world.clock.now(), world), payment, verdict)
 
     reply = await world.store.write(store)
     world.notifier.changed()
@@ -101,7 +102,7 @@ def _stray(tx: Transaction, world: World, servers: Sequence[str], report: Report
         case Paid(receipt, total):
             facts = {"reported_id": report.payment_id, "receipt": receipt, "sum_minor": total}
             if not tx.stray_is_known(report.payment_id):
-                tx.open_case(CaseKind.PAID_FOR_UNKNOWN_ID, None, now, facts)
+                put_on_list(tx, world, CaseKind.PAID_FOR_UNKNOWN_ID, None, now, facts)
     return Reply(404, "no payment has this id")
 
 

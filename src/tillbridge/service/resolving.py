@@ -86,7 +86,7 @@ async def stop_waiting(world: World, payment_id: str, clerk: str) -> Payment:
         if payment.collection is not Collection.AT_REGISTER:
             raise Declined("not_at_register", f"This payment is not waiting at the till, it is {payment.collection}.")
         news = News(Heard.LOST, clerk, "clerk", "the clerk stopped waiting")
-        return Collecting(tx, world.clock.now(), world.limits).hear(payment, news)[0]
+        return Collecting(tx, world.clock.now(), world).hear(payment, news)[0]
 
     payment = await world.store.write(store)
     world.notifier.changed()
@@ -122,7 +122,7 @@ def _open_case(tx: Transaction, case_id: int) -> Case:
 
 def _decide(tx: Transaction, world: World, case: Case, payment: Payment, word: Word) -> None:
     now = world.clock.now()
-    collecting = Collecting(tx, now, world.limits)
+    collecting = Collecting(tx, now, world)
     facts: dict[str, object] = {"case": str(case.kind), "action": str(word.action), "why": word.reason}
     if case.kind is CaseKind.CREDIT_VOIDED and word.action is not Action.OTHER_PATRON:
         _take_for_void(tx, payment, case)
@@ -151,7 +151,7 @@ def _take_for_void(tx: Transaction, payment: Payment, case: Case) -> None:
 def _book_again(
     tx: Transaction, world: World, payment: Payment, case: Case, word: Word, facts: dict[str, object]
 ) -> None:
-    collecting = Collecting(tx, world.clock.now(), world.limits)
+    collecting = Collecting(tx, world.clock.now(), world)
     if payment.booking is not Booking.BLOCKED:
         raise Declined("not_blocked", f"The booking is not waiting for a person, it is {payment.booking}.")
     if word.action is Action.OTHER_PATRON:
@@ -197,7 +197,7 @@ def _take_word(tx: Transaction, world: World, payment: Payment, word: Word) -> P
         raise Declined("receipt_missing", "Type the number of the till's receipt.")
     if receipt is not None:
         need_fresh_receipt(tx, payment, receipt)
-    collecting = Collecting(tx, world.clock.now(), world.limits)
+    collecting = Collecting(tx, world.clock.now(), world)
     after, reaction = collecting.hear(payment, News(heard, word.person, "word", word.reason, receipt))
     if reaction is not None:
         raise Declined("wrong_action", f"A payment that is {payment.collection} cannot be resolved like this.")

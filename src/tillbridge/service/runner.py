@@ -11,6 +11,7 @@ from typing import Protocol
 
 import structlog
 
+from tillbridge.service.alarming import Herald
 from tillbridge.service.booking import Booker
 from tillbridge.service.lease import Lease
 from tillbridge.service.ports import World
@@ -37,7 +38,7 @@ class Lane:
 LANES = (
     Lane((TaskKind.SEND,), 20_000),  # a held request costs memory, no thread
     Lane((TaskKind.BOOK, TaskKind.LOOK_UP), 4),  # the library system's requests are the scarcest resource
-    Lane((TaskKind.LIMIT, TaskKind.ASK, TaskKind.WATCH, TaskKind.SEAL), 16),
+    Lane((TaskKind.LIMIT, TaskKind.ASK, TaskKind.WATCH, TaskKind.SEAL, TaskKind.ALARM), 16),
 )
 
 
@@ -179,7 +180,7 @@ class Runner:
 
 def handlers(world: World) -> Mapping[TaskKind, Handler]:
     """Return who does which kind of task."""
-    sending, booker, sealer = Sending(world), Booker(world), Sealer(world)
+    sending, booker, sealer, herald = Sending(world), Booker(world), Sealer(world), Herald(world)
     return {
         TaskKind.SEND: sending.send,
         TaskKind.LIMIT: sending.limit,
@@ -188,6 +189,7 @@ def handlers(world: World) -> Mapping[TaskKind, Handler]:
         TaskKind.LOOK_UP: booker.look_up,
         TaskKind.WATCH: booker.watch,
         TaskKind.SEAL: sealer.seal,
+        TaskKind.ALARM: herald.look,
     }
 
 

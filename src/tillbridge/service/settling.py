@@ -43,7 +43,7 @@ class Settling:
     def __init__(self, tx: Transaction, world: World, task: Task, payment: Payment) -> None:
         self._tx, self._world, self._task, self._payment = tx, world, task, payment
         self._now = world.clock.now()
-        self._collecting = Collecting(tx, self._now, world.limits)
+        self._collecting = Collecting(tx, self._now, world)
 
     def start(self, found: Sequence[Credit], owed: Owed, asked_at: float) -> StoredCredit | None:
         """Store `booking` with its plan and return the first credit to send.

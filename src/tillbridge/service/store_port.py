@@ -29,6 +29,7 @@ class TaskKind(StrEnum):
     BOOK = "book"
     LOOK_UP = "look_up"
     SEAL = "seal"
+    ALARM = "alarm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,8 +338,11 @@ class Transaction(Administration, Protocol):
 
     def open_case(
         self, kind: CaseKind, payment_id: str | None, at: float, facts: Facts, others: Sequence[str] = ()
-    ) -> None:
-        """Open a case that names other payments too; an open one of this kind goes on, and names them from now on."""
+    ) -> int | None:
+        """Open a case that names other payments too, and return its number.
+
+        None where the payment has an open one of this kind: that one goes on, and names them from now on.
+        """
         ...
 
     def case(self, case_id: int) -> Case | None:

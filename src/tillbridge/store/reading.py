@@ -17,7 +17,7 @@ from tillbridge.errors import SettingsError
 from tillbridge.service.store_port import Transaction
 from tillbridge.store import tables as t
 from tillbridge.store.opening import Database
-from tillbridge.store.postgres import make_engine, snapshot_of
+from tillbridge.store.postgres import engine_of, snapshot_of
 from tillbridge.store.transaction import SqlTransaction
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ def _named(database: Database) -> tuple[str, Engine]:
     """Return the database's name for people, and how to connect."""
     if database.url is not None:
         host = database.url.host or "this machine"
-        return f"the database {database.url.database} at {host}", make_engine(database.url)
+        return f"the database {database.url.database} at {host}", engine_of(database.url)
     assert database.path is not None  # noqa: S101 - a database has one of the two
     return str(database.path), _sqlite(database.path)
 

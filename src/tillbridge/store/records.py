@@ -202,15 +202,16 @@ def take_for_just_sent(connection: Connection, at: float) -> None:
 
 def open_case(
     connection: Connection, kind: CaseKind, payment_id: str | None, at: float, facts: Facts, others: Sequence[str]
-) -> None:
-    """Open a case that names other payments; where the payment has an open one of this kind, let that name them."""
+) -> int | None:
+    """Open a case that names other payments, and return its number; an open one of this kind names them instead."""
     known = [case for case in open_cases(connection, payment_id) if case.kind == kind] if payment_id else []
     if known:
         _name(connection, known[0].id, set(others).difference(known[0].other_payment_ids))
-        return
+        return None
     row = {"kind": kind, "payment_id": payment_id, "opened_at": at, "facts": _json(facts)}
-    added = connection.execute(insert(t.open_case).values(row).returning(t.open_case.c.id))
-    _name(connection, added.scalar_one(), set(others))
+    case_id: int = connection.execute(insert(t.open_case).values(row).returning(t.open_case.c.id)).scalar_one()
+    _name(connection, case_id, set(others))
+    return case_id
 
 
 def _name(connection: Connection, case_id: int, others: set[str]) -> None:

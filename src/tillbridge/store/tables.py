@@ -258,10 +258,13 @@ alarm = Table(
     Column("case_id", ForeignKey("open_case.id"), nullable=False),
     Column("channel", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("tried_at", Float(53)),
     Column("done_at", Float(53)),
     UniqueConstraint("case_id", "channel"),
+    Index("ix_alarm_channel", "channel", "tried_at"),
     Index(
         "ix_alarm_waiting",
+        "channel",
         "id",
         sqlite_where=text("done_at IS NULL"),
         postgresql_where=text("done_at IS NULL"),

@@ -172,8 +172,8 @@ class SqlTransaction(AdministrationStatements):
 
     def open_case(
         self, kind: CaseKind, payment_id: str | None, at: float, facts: Facts, others: Sequence[str] = ()
-    ) -> None:
-        records.open_case(self._connection, kind, payment_id, at, facts, others)
+    ) -> int | None:
+        return records.open_case(self._connection, kind, payment_id, at, facts, others)
 
     def case(self, case_id: int) -> Case | None:
         return records.read_case(self._connection, case_id)

@@ -257,15 +257,17 @@ def upgrade() -> None:
         sa.Column("case_id", sa.Integer(), nullable=False),
         sa.Column("channel", sa.String(length=16), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("tried_at", sa.Float(precision=53), nullable=True),
         sa.Column("done_at", sa.Float(precision=53), nullable=True),
         sa.ForeignKeyConstraint(["case_id"], ["open_case.id"], name=op.f("fk_alarm_case_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alarm")),
         sa.UniqueConstraint("case_id", "channel", name=op.f("uq_alarm_case_id_channel")),
     )
     with op.batch_alter_table("alarm", schema=None) as batch_op:
+        batch_op.create_index("ix_alarm_channel", ["channel", "tried_at"], unique=False)
         batch_op.create_index(
             "ix_alarm_waiting",
-            ["id"],
+            ["channel", "id"],
             unique=False,
             sqlite_where=sa.text("done_at IS NULL"),
             postgresql_where=sa.text("done_at IS NULL"),
@@ -280,6 +282,7 @@ def downgrade() -> None:
         batch_op.drop_index(
             "ix_alarm_waiting", sqlite_where=sa.text("done_at IS NULL"), postgresql_where=sa.text("done_at IS NULL")
         )
+        batch_op.drop_index("ix_alarm_channel")
 
     op.drop_table("alarm")
     op.drop_table("payer")
