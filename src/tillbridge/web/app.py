@@ -12,6 +12,7 @@ from tillbridge import __version__
 from tillbridge.composition import Bridge
 from tillbridge.web.api import api
 from tillbridge.web.bodies import BoundedBodies
+from tillbridge.web.pages import pages
 from tillbridge.web.problems import Problem, add_problems
 from tillbridge.web.reports import reports
 
@@ -25,6 +26,7 @@ def make_app(bridge: Bridge) -> FastAPI:
     app.state.bridge = bridge
     app.include_router(api)
     app.include_router(reports)
+    app.include_router(pages)
     app.add_middleware(BoundedBodies)
     add_problems(app)
     _describe_problems(app)
