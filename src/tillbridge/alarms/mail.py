@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import smtplib
 import ssl
 import threading
@@ -28,6 +29,8 @@ T = TypeVar("T")
 STEP_S = 10.0
 """How long the mail server may take for each step of the conversation."""
 
+_ADDRESS = re.compile(r"[^\s<>@]+@[^\s<>@]+")
+
 _log = structlog.get_logger()
 
 
@@ -49,7 +52,9 @@ class Mail:
         except (OSError, UnicodeError) as error:
             return _why(error)
         if refused:
-            _log.warning("some addresses get no alarms", refused=sorted(refused))
+            # Their places in the settings: an address is often a name, which the log has none of.
+            places = [n for n, address in enumerate(self._settings.mail_to, 1) if address in refused]
+            _log.warning("some addresses get no alarms", refused=places)
         return None
 
     def letter(self, message: AlarmMessage) -> EmailMessage:
@@ -112,6 +117,7 @@ def _why(error: Exception) -> str:
 
 
 def _plain(answer: bytes | str) -> str:
-    """Return what the server said on one line, and no more of it than one reads."""
+    """Return what the server said on one line, without mail addresses, and no more of it than one reads."""
     text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())[:200]
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    return _ADDRESS.sub("…", line)[:200]

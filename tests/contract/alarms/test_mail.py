@@ -244,14 +244,23 @@ async def test_a_letter_that_nobody_may_get_is_told(post: Post, message: AlarmMe
     assert told == "the mail server refuses every address: 550 no such mailbox"
 
 
-async def test_a_letter_that_some_get_is_delivered_and_the_log_names_the_others(
+async def test_what_the_mail_server_says_is_told_without_mail_addresses(
+    post: Post, message: AlarmMessage, tmp_path: Path
+) -> None:
+    post.say = {"MAIL": "550 5.7.1 <bridge@example.fi>: anna.virtanen@example.fi may not send"}
+    await post.open()
+    told = await mail_over(post.port, tmp_path).tell(message)
+    assert told == "the mail server says no: 550 5.7.1 <…>: … may not send"
+
+
+async def test_a_letter_that_some_get_is_delivered_and_the_log_tells_which_place_the_others_have(
     post: Post, message: AlarmMessage, tmp_path: Path
 ) -> None:
     post.refused = {TO[0]}
     await post.open()
     with structlog.testing.capture_logs() as log:
         assert await mail_over(post.port, tmp_path).tell(message) is None
-    assert [entry["refused"] for entry in log] == [[TO[0]]]
+    assert [(entry["log_level"], entry["refused"]) for entry in log] == [("warning", [1])]
     assert [envelope.rcpt_tos for envelope, _ in post.letters] == [[TO[1]]]
 
 
