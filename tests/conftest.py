@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import hypothesis
 import pytest
+import structlog
 from sqlalchemy import URL
 
 from support.postgres import ADDRESS, cluster, database, shared_server
@@ -22,6 +24,8 @@ hypothesis.settings.load_profile("untimed")
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server before the processes that share the tests, so that all of them find its address."""
+    # Whoever wants to see more than what went wrong asks for it (support.logs).
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     starts_others = getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput")
     if starts_others and not config.option.collectonly:
         made = _held.enter_context(cluster())

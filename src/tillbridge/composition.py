@@ -8,12 +8,17 @@ import contextlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from tillbridge.alarms import channels
 from tillbridge.errors import SettingsError
+from tillbridge.operation.measuring import measured_channel, measured_library, measured_register
+from tillbridge.operation.metrics import Metrics
+from tillbridge.operation.operation import Operation, operation_of
+from tillbridge.operation.readiness import LIBRARY, REGISTER_SERVER
+from tillbridge.operation.witness import Witness
 from tillbridge.own_server import OwnServer
 from tillbridge.product_file import parse_product_map, product_map_file
 from tillbridge.secret import read_secret
@@ -94,13 +99,14 @@ class Bell:
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """Hold a bridge that is put together: its world, its news, its keys, and which servers speak which protocol."""
+    """Hold a bridge that is put together: its world, its news, its keys, and what watches it."""
 
     world: World
     feed: Feed
     keys: KeyRing
     servers: Mapping[str, tuple[str, ...]]
     """Kind of register server (entry point) → the names of those that are configured."""
+    operation: Operation
 
 
 @contextlib.asynccontextmanager
@@ -117,8 +123,9 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
         registers = _registers(file, stack)
         library = _library(file)
         stack.push_async_callback(library.close)
-        store = _store(file)
+        store, metrics = _store(file), Metrics()
         stack.callback(store.close)
+        store.committed = Witness(metrics)
         bell = Bell()
         world = World(
             store=store,
@@ -126,12 +133,12 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
             ids=RandomIds(),
             notifier=bell,
             library_name=LIBRARY_NAME,
-            library=library,
-            registers=registers,
+            library=measured_library(library, LIBRARY, metrics),
+            registers=_measured(registers, metrics),
             branches=_branches(settings),
             products=Products(parse_product_map),
             limits=limits or Limits(**settings.limits.model_dump()),
-            alarms=alarms,
+            alarms=_measured_alarms(alarms, metrics),
         )
         await _go_on_alarming(world)
         if map_text is None:
@@ -139,7 +146,10 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
         else:
             await take_up_product_map(world, map_text)
         feed = await stack.enter_async_context(_running(world, store, bell))
-        yield Bridge(world, feed, KeyRing(store, world.clock, own_key), _by_kind(settings.register_server))
+        operation = operation_of(world, feed, metrics)
+        stack.push_async_callback(operation.readiness.close)
+        keys = KeyRing(store, world.clock, own_key)
+        yield Bridge(world, feed, keys, _by_kind(settings.register_server), operation)
 
 
 @contextlib.asynccontextmanager
@@ -258,6 +268,15 @@ def product_map_text(file: SettingsFile) -> str | None:
         text = product_map_file(path)
     parse_product_map(text, str(path))
     return text
+
+
+def _measured(registers: Mapping[str, Register], metrics: Metrics) -> dict[str, Register]:
+    return {name: measured_register(each, f"{REGISTER_SERVER}.{name}", metrics) for name, each in registers.items()}
+
+
+def _measured_alarms(alarms: Alarms, metrics: Metrics) -> Alarms:
+    measured = {name: measured_channel(each, f"alarm.{name}", metrics) for name, each in alarms.channels.items()}
+    return replace(alarms, channels=measured)
 
 
 def _store(file: SettingsFile) -> OpenStore:

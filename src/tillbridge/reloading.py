@@ -12,7 +12,6 @@ from tillbridge.errors import SettingsError
 from tillbridge.service.ports import World
 from tillbridge.settings import SettingsFile
 
-_NOT_TAKEN_UP = "the product map is not taken up; the one that counted goes on counting"
 _log = structlog.get_logger()
 
 
@@ -24,9 +23,9 @@ async def reload_when_told(world: World, file: SettingsFile, told: asyncio.Event
         try:
             await reload(world, file)
         except SettingsError as error:
-            _log.error(_NOT_TAKEN_UP, why=str(error))
+            _log.error("the product map is not taken up; the one that counted goes on counting", why=str(error))
         except Exception:  # noqa: BLE001 - logged; the bridge goes on
-            _log.exception(_NOT_TAKEN_UP)
+            _log.exception("the product map cannot be taken up; the one that counted goes on counting")
 
 
 async def reload(world: World, file: SettingsFile) -> None:

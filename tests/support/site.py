@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,8 +11,12 @@ import aiohttp
 from fastapi import FastAPI
 from yarl import URL
 
+from support.quick import InlineStore
 from support.worlds import Bench
 from tillbridge.composition import Bridge
+from tillbridge.operation.metrics import Metrics
+from tillbridge.operation.operation import operation_of
+from tillbridge.operation.witness import Witness
 from tillbridge.service.feed import Feed
 from tillbridge.service.keys import KeyRing
 
@@ -20,8 +25,12 @@ KEY = "käy-ttö avain"
 
 def bridge_of(bench: Bench, **changes: Any) -> Bridge:
     """Make a bridge of a world that a test owns, with a key that may do everything."""
-    store = bench.store
-    bridge = Bridge(bench.world, Feed(store), KeyRing(store, bench.clock, KEY), {"ceepos": ("city",)})
+    store, metrics = bench.store, Metrics()
+    assert not isinstance(store, InlineStore)
+    store.committed = Witness(metrics)
+    feed = Feed(store)
+    operation = operation_of(bench.world, feed, metrics)
+    bridge = Bridge(bench.world, feed, KeyRing(store, bench.clock, KEY), {"ceepos": ("city",)}, operation)
     return replace(bridge, **changes)
 
 
@@ -33,7 +42,7 @@ class Answer:
     kind: str
     text: str
     json: Any
-    headers: dict[str, str]
+    headers: Mapping[str, str]
 
     @property
     def problem(self) -> tuple[int, str]:
@@ -61,7 +70,7 @@ class Site:
             text = await answer.text()
             kind = answer.content_type
             content = await answer.json(content_type=None) if "json" in kind else None
-            return Answer(answer.status, kind, text, content, dict(answer.headers))
+            return Answer(answer.status, kind, text, content, answer.headers)
 
     async def get(self, path: str, **how: Any) -> Answer:
         """GET."""

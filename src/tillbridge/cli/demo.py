@@ -21,6 +21,7 @@ from tillbridge.demo.once import walk
 from tillbridge.demo.show import told
 from tillbridge.demo.stage import Stage, set_stage
 from tillbridge.errors import TillbridgeError
+from tillbridge.operation.logs import Level
 
 
 def demo(
@@ -32,7 +33,7 @@ def demo(
 
     Exit status: 0 all is well · 1 the ledgers do not agree · 2 it could not begin.
     """
-    log_as_json()
+    log_as_json(Level.WARNING)
     try:
         with _folder(folder) as place:
             if once or as_json:

@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 import uvloop
 
 from tillbridge.composition import opened
 from tillbridge.errors import SettingsError
 from tillbridge.listening import listening_socket, why_not_listening
+from tillbridge.operation.logs import Level, write_log
 from tillbridge.reloading import reload_when_told
 from tillbridge.settings import SettingsFile, read_settings
 from tillbridge.web.app import make_app
@@ -31,9 +31,10 @@ def serve(
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Listen on this port, whatever the settings say; 0: a free one")
     ] = None,
+    log_level: Annotated[Level, typer.Option(help="What is logged: this and what weighs more")] = Level.INFO,
 ) -> None:
     """Run the bridge until it is told to stop. SIGHUP lets it read the file with the product map again."""
-    log_as_json()
+    log_as_json(log_level)
     try:
         uvloop.run(_serve(read_settings(settings), host, port))
     except (SettingsError, OSError) as error:
@@ -41,17 +42,9 @@ def serve(
         raise typer.Exit(2) from error
 
 
-def log_as_json() -> None:
+def log_as_json(level: Level = Level.INFO) -> None:
     """Write one JSON object a line to stderr."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    write_log(sys.stderr, level)
 
 
 async def _serve(file: SettingsFile, host: str | None, port: int | None) -> None:

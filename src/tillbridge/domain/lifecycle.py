@@ -179,6 +179,9 @@ BOOKING: dict[tuple[Booking, Done], Booking] = {
 UNDECIDED = frozenset({Collection.CREATED, Collection.SENDING, Collection.AT_REGISTER, Collection.UNKNOWN})
 """Collections of which nobody has said yet how they ended."""
 
+AT_REST = frozenset({Booking.NONE, Booking.BOOKED, Booking.REVERSED})
+"""Bookings at which nothing is left to do."""
+
 IN_DOUBT = frozenset({Booking.BOOKING, Booking.UNKNOWN})
 """Bookings that must be settled before anything else may happen to the patron's account."""
 

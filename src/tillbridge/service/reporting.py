@@ -32,10 +32,14 @@ STRAY = "unknown id: "
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Say what the register server is answered: an HTTP status and, for a person who reads logs, why."""
+    """Say what the register server is answered: an HTTP status and, for a person who reads logs, why.
+
+    `payment_id` is there where the report has proven to be of this payment.
+    """
 
     status: int
     why: str = ""
+    payment_id: str | None = None
 
 
 async def take_report(world: World, servers: Sequence[str], raw: bytes, address_id: str | None) -> Reply:
@@ -89,7 +93,7 @@ def _take(collecting: Collecting, payment: Payment, verdict: Paid | Cancelled | 
         case NoOutcome(why):  # the last case
             if payment.undecided:
                 collecting.open_case(payment, CaseKind.ODD_STATUS, {"why": why})
-    return Reply(200)
+    return Reply(200, payment_id=payment.id)
 
 
 def _stray(tx: Transaction, world: World, servers: Sequence[str], report: Report) -> Reply:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from tillbridge.service.alarming import Herald
 from tillbridge.service.booking import Booker
@@ -116,11 +117,13 @@ class Runner:
         working.add_done_callback(lambda _: self._ended(task.id))
 
     async def _work(self, task: Task, lease: Lease) -> None:
+        # Whatever is logged on the way names the payment.
+        bind_contextvars(payment_id=task.payment_id, task=str(task.kind))
         try:
             await self._handlers[task.kind](task, lease)
         except Exception:  # noqa: BLE001 - logged; the work must go on
             # The lease runs out, and the task is taken up again by the rules for tasks found half-way.
-            _log.exception("a task failed", payment=task.payment_id, kind=str(task.kind))
+            _log.exception("a task failed")
 
     async def _give_back(self, task: Task) -> None:
         """Give back what was taken again while it was under way; a task that is done by now is not there."""

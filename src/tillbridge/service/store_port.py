@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from tillbridge.domain.history import Event
 from tillbridge.domain.payment import Payment
 from tillbridge.service.administration_port import Administration
+from tillbridge.service.counting_port import Counting
 from tillbridge.service.register_port import Payer
 
 T = TypeVar("T")
@@ -134,7 +135,8 @@ class PaymentFilter:
 
 
 Committed = Callable[[Sequence[Event]], None]
-"""Be told, on whatever thread, which events have just become durable in this process."""
+"""Be told which events have just become durable in this process: on whatever thread, in the context (contextvars) of
+whoever wrote them. It must be quick and raise nothing, for the store waits."""
 
 
 def nobody(_events: Sequence[Event]) -> None:
@@ -153,7 +155,7 @@ class Placed:
     event: Event
 
 
-class Transaction(Administration, Protocol):
+class Transaction(Administration, Counting, Protocol):
     """Do everything that one change needs in one database transaction; plain and synchronous."""
 
     def payment(self, payment_id: str) -> Payment | None:

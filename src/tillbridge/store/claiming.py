@@ -8,12 +8,12 @@ from collections.abc import Container
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from tillbridge.domain.lifecycle import Collection, Decider, Done
+from tillbridge.domain.lifecycle import AT_REST, Collection, Decider, Done
 from tillbridge.domain.payment import Payment
 from tillbridge.service.store_port import CaseKind, Stale
 from tillbridge.store import tables as t
 from tillbridge.store.ordering import one_at_a_time
-from tillbridge.store.payments import AT_REST, read_where
+from tillbridge.store.payments import read_where
 
 _TAKEN = f"booking_{Done.MONEY_TAKEN}"
 

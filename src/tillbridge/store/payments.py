@@ -9,13 +9,11 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from tillbridge.domain.lifecycle import UNDECIDED, Booking, Collection, Decider, Standing
+from tillbridge.domain.lifecycle import AT_REST, UNDECIDED, Booking, Collection, Decider, Standing
 from tillbridge.domain.payment import Line, Payment
 from tillbridge.service.register_port import Payer
 from tillbridge.service.store_port import Stale, TaskKind
 from tillbridge.store import tables as t
-
-AT_REST = (Booking.NONE, Booking.BOOKED, Booking.REVERSED)
 
 
 def read(connection: Connection, payment_id: str, *, hold: bool = False) -> Payment | None:

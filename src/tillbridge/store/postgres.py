@@ -9,6 +9,7 @@ waits for the first, fails, and decides again by what is there then.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import random
 import time
 from collections.abc import Callable
@@ -95,7 +96,8 @@ class PostgresStore:
     ) -> T:
         if self._closed:
             raise RuntimeError("the store is closed")
-        return await asyncio.get_running_loop().run_in_executor(pool, run, work)
+        in_context = contextvars.copy_context().run
+        return await asyncio.get_running_loop().run_in_executor(pool, in_context, run, work)
 
     def _write(self, work: Callable[[Transaction], T]) -> T:
         for attempt in range(ATTEMPTS - 1):
@@ -120,7 +122,8 @@ class PostgresStore:
             except DBAPIError as error:
                 # Where the connection was lost while it committed, no one knows: the caller hears of it.
                 raise _Again(error) if _asks_for_repeat(error) else error from None
-        self.committed(transaction.appended)
+        if transaction.appended:
+            self.committed(transaction.appended)
         return result
 
     def _read(self, work: Callable[[Transaction], T]) -> T:

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import os
 import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -51,6 +52,7 @@ PAUSE_S = 5.0
 class _Piece:
     work: Callable[[Transaction], Any]
     done: Future[Any]
+    context: contextvars.Context = field(default_factory=contextvars.copy_context)
 
 
 class SqliteStore:
@@ -91,7 +93,8 @@ class SqliteStore:
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` on a snapshot; it must change nothing."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+        in_context = contextvars.copy_context().run
+        return await asyncio.get_running_loop().run_in_executor(self._readers, in_context, self._read, work)
 
     def time(self) -> float:
         """Return this machine's time: no other machine has the file."""
@@ -161,8 +164,9 @@ def _commit_group(connection: Connection, group: list[_Piece], committed: Commit
         outcomes = [(None, dropped.cause, [])]
     except BaseException as failure:  # noqa: BLE001 - whatever hinders the commit is each caller's to hear
         outcomes = [(None, failure, [])] * len(group)
-    committed([event for _, _, events in outcomes for event in events])
-    for piece, (result, error, _) in zip(group, outcomes, strict=True):
+    for piece, (result, error, events) in zip(group, outcomes, strict=True):
+        if events:
+            piece.context.run(committed, events)
         if error is not None:
             piece.done.set_exception(error)
         else:
@@ -172,7 +176,7 @@ def _commit_group(connection: Connection, group: list[_Piece], committed: Commit
 def _outcomes(connection: Connection, group: list[_Piece]) -> list[_Outcome]:
     try:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        outcomes = [_run(connection, piece.work) for piece in group]
+        outcomes = [piece.context.run(_run, connection, piece.work) for piece in group]
         connection.commit()
     except BaseException:
         connection.rollback()

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from structlog.contextvars import bind_contextvars
 
 from tillbridge.composition import Bridge
 from tillbridge.domain.payment import Payment
@@ -38,6 +39,7 @@ async def caller_of(bridge: TheBridge, shown: Shown) -> ApiKey:
         key = await bridge.keys.find(shown.credentials.strip().encode("latin-1").decode("utf-8", "surrogateescape"))
     if key is None:
         raise HTTPException(401, "A key is needed: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"})
+    bind_contextvars(key_id=key.id)
     return key
 
 

@@ -12,9 +12,11 @@ from tillbridge import __version__
 from tillbridge.composition import Bridge
 from tillbridge.web.api import api
 from tillbridge.web.bodies import BoundedBodies
+from tillbridge.web.operation import operation
 from tillbridge.web.pages import pages
 from tillbridge.web.problems import Problem, add_problems
 from tillbridge.web.reports import reports
+from tillbridge.web.request_log import RequestLog, templates_of
 
 
 def make_app(bridge: Bridge) -> FastAPI:
@@ -26,8 +28,11 @@ def make_app(bridge: Bridge) -> FastAPI:
     app.state.bridge = bridge
     app.include_router(api)
     app.include_router(reports)
+    app.include_router(operation)
     app.include_router(pages)
     app.add_middleware(BoundedBodies)
+    # What is added last stands outermost.
+    app.add_middleware(RequestLog, metrics=bridge.operation.metrics, templates=templates_of(app))
     add_problems(app)
     _describe_problems(app)
     return app

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from structlog.contextvars import get_contextvars
 
 from tillbridge.errors import Declined
 
@@ -27,6 +28,7 @@ HTTP_CODES = {
     405: "wrong_method",
     408: "body_too_slow",
     413: "body_too_long",
+    500: "failed",
     503: "store_unavailable",
 }
 CONFLICT = frozenset({"claimed", "decided", "not_unknown", "not_at_register", "not_blocked", "receipt_used"})
@@ -70,11 +72,12 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(SQLAlchemyError, _away)
+    app.add_exception_handler(Exception, _failed)
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Describe in OpenAPI which problems a route may answer, beside those that any route may."""
-    always = (400, 401, 403, 408, 413, 422, 503)
+    always = (400, 401, 403, 408, 413, 422, 500, 503)
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": _SAYS[status], "content": content} for status in sorted({*always, *statuses})}
 
@@ -88,6 +91,7 @@ _SAYS = {
     409: "What is there stands in the way.",
     413: "The body is too long.",
     422: "The request is not of the right form, or cannot be done.",
+    500: "The bridge itself has failed.",
     503: "The library system or the database cannot be asked right now.",
 }
 
@@ -121,3 +125,10 @@ async def _away(_request: Request, _error: Exception) -> JSONResponse:
     """Tell that the database is away; whether something was stored is not known, so that nothing is promised."""
     title = "The database cannot be used right now. Look whether it was done before you try again."
     return _response(_problem(503, title, HTTP_CODES[503]), {"Retry-After": "5"})
+
+
+async def _failed(_request: Request, _error: Exception) -> JSONResponse:
+    """Tell that the bridge itself has failed; the log has more under the request's id."""
+    title = "The bridge failed at this. Look whether it was done before you try again."
+    headers = {name: value for name, value in {"X-Request-Id": get_contextvars().get("request_id")}.items() if value}
+    return _response(_problem(500, title, HTTP_CODES[500]), headers)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from structlog.contextvars import bind_contextvars
 
 from tillbridge.domain.lifecycle import Booking, Collection
 from tillbridge.domain.payment import Payment
@@ -60,6 +61,8 @@ async def _take(bridge: TheBridge, request: Request, address_id: str | None) -> 
         return JSONResponse({"error": "No register server of this kind is set up here"}, 404)
     raw = await request.body()
     reply = await take_report(bridge.world, servers, raw, address_id)
+    if reply.payment_id is not None:
+        bind_contextvars(payment_id=reply.payment_id)
     return Response(status_code=200) if reply.status == 200 else JSONResponse({"error": reply.why}, reply.status)  # noqa: PLR2004
 
 

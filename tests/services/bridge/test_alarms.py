@@ -95,8 +95,17 @@ async def test_two_bridges_on_one_database_tell_a_case_once(
         async with two_bridges(tmp_path, url, receiver) as bridges:
             await asyncio.gather(*(_open_case(bridge) for bridge in bridges))
             await _until_told(bridges[0], 2)
+            delivered = [_counted(bridge, "delivered") for bridge in bridges]
     told = [case["id"] for message in await receiver.messages(1) for case in message["cases"]]
     assert sorted(told) == [1, 2]
+    assert sum(delivered) == len(await receiver.messages(1))
+
+
+def _counted(bridge: Bridge, answer: str) -> float:
+    labels = {"part": "alarm.webhook", "method": "tell", "answer": answer}
+    value = bridge.operation.metrics.registry.get_sample_value("tillbridge_adapter_answers_total", labels)
+    assert value is not None
+    return value
 
 
 async def _open_case(bridge: Bridge) -> None:

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
+
+import structlog
 
 from tillbridge.errors import WrongSetting
 from tillbridge.registers.ceepos import judge
@@ -34,7 +35,7 @@ from tillbridge.service.register_port import (
 )
 from tillbridge.surroundings import Surroundings
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger()
 
 REPORT_PATH = f"/api/v1/pos/cpu/{ID_PLACEHOLDER}/report"
 NOTICE_GRACE_S = 1.0

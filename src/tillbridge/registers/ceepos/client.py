@@ -11,7 +11,6 @@ refusal comes after the signal, and so counts as "maybe sent".
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 import ssl
 from collections.abc import Callable
@@ -21,13 +20,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 import aiohttp
+import structlog
 
 from tillbridge.registers.ceepos.reading import MESSAGE_LIMIT
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger()
 
 _HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity", "User-Agent": "Tillbridge"}
 _KEPT_OF_OVERSIZE = 4096

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from fastapi import Header
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from structlog.contextvars import bind_contextvars
 
 from tillbridge.composition import Bridge
 from tillbridge.domain.payment import Payment
@@ -115,6 +116,7 @@ def _kept(tx: Transaction, caller: ApiKey, key: str) -> Answered:
 
 
 def _created(view: Any) -> JSONResponse:
+    bind_contextvars(payment_id=view["id"])
     return JSONResponse(view, CREATED, {"Location": f"/api/v1/payments/{view['id']}"})
 
 
