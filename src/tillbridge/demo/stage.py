@@ -76,7 +76,7 @@ async def set_scenery(folder: Path, port: int, **till: Any) -> AsyncIterator[Sce
     `till` changes the register server's settings (simulators.till.TillSettings).
     """
     keys = {name: _secret(folder, name) for name in ("ceepos", "koha", "api-key")}
-    account = StaffAccount("tillbridge", keys["koha"])
+    account = StaffAccount("tillbridge", keys["koha"], password=keys["koha"])
     till_settings = TillSettings(SOURCE, keys["ceepos"], OFFICES, **{"api_version": "3.0"} | till)
     library_app = build_app(DemoLibrarySettings(accounts=(account,)))
     async with serving_library(library_app) as library, running(till_settings) as register_server:

@@ -93,8 +93,8 @@ def next_due(connection: Connection, kinds: Sequence[TaskKind]) -> float | None:
     wanted = t.task.c.kind.in_(kinds)
     free = select(func.min(t.task.c.due_at)).where(wanted, t.task.c.lease_owner.is_(None))
     leased = select(func.min(t.task.c.lease_until)).where(wanted, t.task.c.lease_owner.is_not(None))
-    times = [time for time in (connection.execute(free).scalar(), connection.execute(leased).scalar()) if time]
-    return min(times, default=None)
+    times = (connection.execute(free).scalar(), connection.execute(leased).scalar())
+    return min((time for time in times if time is not None), default=None)
 
 
 def _still_leased(task: Task) -> ColumnElement[bool]:
