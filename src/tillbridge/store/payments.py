@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Statements about payments, their lines, payers, claims and patron locks."""
+"""Statements about payments, their lines, payers, claims and patron locks.
+
+Statements that every payment needs are built once: to build one takes longer than to run it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Container
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tillbridge.domain.lifecycle import UNDECIDED, Booking, Collection, Decider, Standing
@@ -19,11 +22,19 @@ from tillbridge.store.ordering import one_at_a_time
 
 _AT_REST = (Booking.NONE, Booking.BOOKED, Booking.REVERSED)
 
+_ID: BindParameter[str] = bindparam("payment_id")
+_CHARGES: BindParameter[list[str]] = bindparam("charge_ids", expanding=True)
+
+_READ = select(t.payment).where(t.payment.c.id == _ID)
+_READ_AND_HOLD = _READ.with_for_update()
+_LINES = select(t.line).where(t.line.c.payment_id == _ID).order_by(t.line.c.n)
+
 
 def read(connection: Connection, payment_id: str, *, hold: bool = False) -> Payment | None:
     """Read a payment with its lines; `hold` keeps others from changing it before this transaction ends."""
-    found = read_where(connection, t.payment.c.id == payment_id, hold=hold)
-    return found[0] if found else None
+    key = {"payment_id": payment_id}
+    row = connection.execute(_READ_AND_HOLD if hold else _READ, key).first()
+    return _payment(row, tuple(_line(line) for line in connection.execute(_LINES, key))) if row else None
 
 
 def recent(connection: Connection, limit: int) -> tuple[Payment, ...]:
@@ -38,33 +49,49 @@ def in_doubt(connection: Connection) -> tuple[Payment, ...]:
     return read_where(connection, moving)
 
 
+_ADD, _ADD_LINE, _ADD_PAYER = insert(t.payment), insert(t.line), insert(t.payer)
+
+
 def add(connection: Connection, payment: Payment, payer: Payer | None) -> None:
     """Store a new payment."""
-    connection.execute(insert(t.payment).values(_row(payment)))
-    connection.execute(insert(t.line), [_line_row(payment.id, n, line) for n, line in enumerate(payment.lines, 1)])
+    connection.execute(_ADD, _row(payment))
+    connection.execute(_ADD_LINE, [_line_row(payment.id, n, line) for n, line in enumerate(payment.lines, 1)])
     if payer is not None:
         names = {"surname": payer.surname, "firstname": payer.firstname, "card_number": payer.card_number}
-        connection.execute(insert(t.payer).values(payment_id=payment.id, **names))
+        connection.execute(_ADD_PAYER, {"payment_id": payment.id, **names})
+
+
+_SAVE = update(t.payment).where(t.payment.c.id == _ID, t.payment.c.version == bindparam("version_read"))
 
 
 def save(connection: Connection, payment: Payment) -> int:
     """Store a changed payment where its version is still the one that was read; return the new version."""
     row = _row(payment) | {"version": payment.version + 1}
-    same = and_(t.payment.c.id == payment.id, t.payment.c.version == payment.version)
-    if connection.execute(update(t.payment).where(same).values(row)).rowcount != 1:
+    if connection.execute(_SAVE, row | {"payment_id": payment.id, "version_read": payment.version}).rowcount != 1:
         raise Stale(payment.id)
     return payment.version + 1
 
 
+_PAYER = select(t.payer).where(t.payer.c.payment_id == _ID)
+_FORGET = delete(t.payer).where(t.payer.c.payment_id == _ID)
+
+
 def read_payer(connection: Connection, payment_id: str) -> Payer | None:
     """Read the payer for the receipt."""
-    row = connection.execute(select(t.payer).where(t.payer.c.payment_id == payment_id)).first()
+    row = connection.execute(_PAYER, {"payment_id": payment_id}).first()
     return Payer(row.surname, row.firstname, row.card_number) if row else None
 
 
 def forget_payer(connection: Connection, payment_id: str) -> None:
     """Erase the payer."""
-    connection.execute(delete(t.payer).where(t.payer.c.payment_id == payment_id))
+    connection.execute(_FORGET, {"payment_id": payment_id})
+
+
+_HOLDERS = select(t.claim.c.payment_id, t.claim.c.charge_id).where(
+    t.claim.c.library == bindparam("library"), t.claim.c.charge_id.in_(_CHARGES)
+)
+_CLAIM = insert(t.claim)
+_RELEASE = delete(t.claim).where(t.claim.c.payment_id == _ID)
 
 
 def claim(connection: Connection, payment: Payment) -> str | None:
@@ -83,11 +110,8 @@ def claim_free(connection: Connection, payment: Payment) -> None:
 
 
 def _holders(connection: Connection, payment: Payment) -> dict[str, str]:
-    ids = [line.charge_id for line in payment.lines]
-    held = select(t.claim.c.payment_id, t.claim.c.charge_id).where(
-        t.claim.c.library == payment.library, t.claim.c.charge_id.in_(ids)
-    )
-    return {row.charge_id: row.payment_id for row in connection.execute(held)}
+    key = {"library": payment.library, "charge_ids": [line.charge_id for line in payment.lines]}
+    return {row.charge_id: row.payment_id for row in connection.execute(_HOLDERS, key)}
 
 
 def _claim_all_but(connection: Connection, payment: Payment, held: Container[str]) -> None:
@@ -101,26 +125,45 @@ def _claim_all_but(connection: Connection, payment: Payment, held: Container[str
         return
     try:
         with connection.begin_nested():
-            connection.execute(insert(t.claim), rows)
+            connection.execute(_CLAIM, rows)
     except IntegrityError as race:
         raise Stale(payment.id) from race
 
 
 def release_claims(connection: Connection, payment_id: str) -> None:
     """Let go of a payment's charges."""
-    connection.execute(delete(t.claim).where(t.claim.c.payment_id == payment_id))
+    connection.execute(_RELEASE, {"payment_id": payment_id})
+
+
+_COLLECTORS = (
+    select(t.payment.c.id)
+    .join(t.line, t.line.c.payment_id == t.payment.c.id)
+    .where(
+        t.line.c.charge_id.in_(_CHARGES),
+        t.payment.c.library == bindparam("library"),
+        t.payment.c.id != _ID,
+        t.payment.c.collection == Collection.PAID,
+    )
+    .distinct()
+    .order_by(t.payment.c.id)
+)
+_UNSETTLED_COLLECTOR = _COLLECTORS.where(t.payment.c.booking.not_in(_AT_REST)).limit(1)
 
 
 def other_collectors(connection: Connection, payment: Payment) -> tuple[str, ...]:
     """List the other payments that have collected money for one of this payment's charges."""
-    return tuple(connection.execute(_collectors(payment)).scalars())
+    return tuple(connection.execute(_COLLECTORS, _collected_by_others(payment)).scalars())
 
 
 def unsettled_collector(connection: Connection, payment: Payment) -> str | None:
     """Return another payment that has collected for one of the charges and is not settled yet."""
-    unsettled = _collectors(payment).where(t.payment.c.booking.not_in(_AT_REST))
-    found: str | None = connection.execute(unsettled.limit(1)).scalar()
+    found: str | None = connection.execute(_UNSETTLED_COLLECTOR, _collected_by_others(payment)).scalar()
     return found
+
+
+def _collected_by_others(payment: Payment) -> dict[str, Any]:
+    charges = [line.charge_id for line in payment.lines]
+    return {"charge_ids": charges, "library": payment.library, "payment_id": payment.id}
 
 
 def receipt_holder(connection: Connection, payment: Payment, receipt_number: str) -> str | None:
@@ -136,31 +179,39 @@ def receipt_holder(connection: Connection, payment: Payment, receipt_number: str
     return found
 
 
-def _collectors(payment: Payment) -> Select[str]:
-    return (
-        select(t.payment.c.id)
-        .join(t.line, t.line.c.payment_id == t.payment.c.id)
-        .where(
-            t.line.c.charge_id.in_([line.charge_id for line in payment.lines]),
-            t.payment.c.library == payment.library,
-            t.payment.c.id != payment.id,
-            t.payment.c.collection == Collection.PAID,
-        )
-        .distinct()
-        .order_by(t.payment.c.id)
+_PATRON_HOLDER = select(t.patron_lock.c.payment_id).where(
+    t.patron_lock.c.library == bindparam("library"), t.patron_lock.c.patron_id == bindparam("patron_id")
+)
+_LOCK_PATRON = insert(t.patron_lock)
+_UNLOCK_PATRON = delete(t.patron_lock).where(t.patron_lock.c.payment_id == _ID)
+_SAME_PATRON = select(t.payment.c.id).where(
+    t.payment.c.library == bindparam("library"),
+    t.payment.c.patron_id == bindparam("patron_id"),
+    t.payment.c.booking == Booking.DUE,
+    t.payment.c.id != bindparam("freed_by"),
+)
+_WAKE = (
+    update(t.task)
+    .where(
+        t.task.c.payment_id.in_(_SAME_PATRON),
+        t.task.c.kind == TaskKind.BOOK,
+        t.task.c.lease_owner.is_(None),
+        t.task.c.due_at > bindparam("now"),
+        t.task.c.attempt == 0,
     )
+    .values(due_at=bindparam("now"))
+)
 
 
 def lock_patron(connection: Connection, payment: Payment) -> bool:
     """Make this the only payment that books for its patron."""
-    mine = and_(t.patron_lock.c.library == payment.library, t.patron_lock.c.patron_id == payment.patron_id)
-    holder = connection.execute(select(t.patron_lock.c.payment_id).where(mine)).scalar()
+    patron = {"library": payment.library, "patron_id": payment.patron_id}
+    holder = connection.execute(_PATRON_HOLDER, patron).scalar()
     if holder is not None:
         return bool(holder == payment.id)
-    key = {"library": payment.library, "patron_id": payment.patron_id, "payment_id": payment.id}
     try:
         with connection.begin_nested():
-            connection.execute(insert(t.patron_lock).values(key))
+            connection.execute(_LOCK_PATRON, patron | {"payment_id": payment.id})
     except IntegrityError:
         return False
     return True
@@ -168,24 +219,17 @@ def lock_patron(connection: Connection, payment: Payment) -> bool:
 
 def unlock_patron(connection: Connection, payment: Payment, now: float) -> None:
     """Release the patron and wake the payments that wait for them."""
-    freed = delete(t.patron_lock).where(t.patron_lock.c.payment_id == payment.id)
-    if connection.execute(freed).rowcount == 0:
+    if connection.execute(_UNLOCK_PATRON, {"payment_id": payment.id}).rowcount == 0:
         return
-    same_patron = select(t.payment.c.id).where(
-        t.payment.c.library == payment.library,
-        t.payment.c.patron_id == payment.patron_id,
-        t.payment.c.booking == Booking.DUE,
-        t.payment.c.id != payment.id,
-    )
-    waiting = and_(t.task.c.payment_id.in_(same_patron), t.task.c.kind == TaskKind.BOOK, t.task.c.lease_owner.is_(None))
-    connection.execute(update(t.task).where(waiting, t.task.c.due_at > now, t.task.c.attempt == 0).values(due_at=now))
+    patron = {"library": payment.library, "patron_id": payment.patron_id}
+    connection.execute(_WAKE, patron | {"freed_by": payment.id, "now": now})
 
 
-def read_where(connection: Connection, condition: Any, *, hold: bool = False) -> tuple[Payment, ...]:
+def read_where(connection: Connection, condition: Any) -> tuple[Payment, ...]:
     """Read the payments that fit, newest first, with their lines."""
     newest_first = (t.payment.c.created_at.desc(), t.payment.c.id)
     wanted = select(t.payment).where(condition).order_by(*newest_first)
-    rows = connection.execute(wanted.with_for_update() if hold else wanted).all()
+    rows = connection.execute(wanted).all()
     lines: dict[str, list[Line]] = {row.id: [] for row in rows}
     ids = select(t.payment.c.id).where(condition)
     order = select(t.line).where(t.line.c.payment_id.in_(ids)).order_by(t.line.c.payment_id, t.line.c.n)
