@@ -38,6 +38,7 @@ class Settling:
         self._tx, self._world, self._task, self._payment = tx, world, task, payment
         self._now = world.clock.now()
         self._collecting = Collecting(tx, self._now, world.limits)
+        self._known: tuple[StoredCredit, ...] | None = None
 
     def start(self, found: Sequence[Credit], owed: Owed, asked_at: float) -> StoredCredit | None:
         """Store `booking` with its plan and return the first credit to send.
@@ -60,10 +61,11 @@ class Settling:
         earlier = self._credits()
         planned = plan_credits(_unbooked_lines(self._payment, earlier), owed).credits
         self._tx.drop_planned_credits(self._payment.id)
+        self._known = None
         fresh = _numbered(self._payment, planned, earlier, owed)
         self.advance(Done.START, {"credits": [[list(c.charge_ids), str(c.amount)] for c in fresh]})
         for credit in fresh:
-            self._tx.put_credit(self._payment.id, credit)
+            self._put(credit)
         return self._go_on()
 
     def recorded(self, asked: StoredCredit, credit: Credit, owed_now: Owed | None) -> StoredCredit | None:
@@ -75,7 +77,7 @@ class Settling:
                 self._tx.add_task(self._payment.id, TaskKind.LOOK_UP, self._now + self.pause())
             self.let_go()
             return None
-        self._tx.put_credit(self._payment.id, replace(asked, state=CreditState.BOOKED, credit_id=credit.credit_id))
+        self._put(replace(asked, state=CreditState.BOOKED, credit_id=credit.credit_id))
         return self._go_on()
 
     def overtaken(self, answer: BookingAnswer) -> None:
@@ -91,7 +93,7 @@ class Settling:
 
     def not_recorded(self, asked: StoredCredit, why: str, *, again: bool, patron_gone: bool) -> None:
         """Take the proof that nothing was recorded."""
-        self._tx.put_credit(self._payment.id, replace(asked, state=CreditState.ABSENT))
+        self._put(replace(asked, state=CreditState.ABSENT))
         if again and not patron_gone:
             self.book_again(why)
             return
@@ -102,7 +104,7 @@ class Settling:
         """Take it that no one knows: keep the patron's lock and look up at once."""
         for credit in self._credits():
             if credit.state is CreditState.SENT:
-                self._tx.put_credit(self._payment.id, replace(credit, sent_at=self._now, ended=doubt.ended))
+                self._put(replace(credit, sent_at=self._now, ended=doubt.ended))
         self.advance(Done.UNCLEAR, {"why": doubt.why})
         self._tx.add_task(self._payment.id, TaskKind.LOOK_UP, self._now)
         self._tx.finish_task(self._task)
@@ -202,7 +204,7 @@ class Settling:
     def _give_up_sent(self) -> None:
         for credit in self._credits():
             if credit.state is CreditState.SENT:
-                self._tx.put_credit(self._payment.id, replace(credit, state=CreditState.ABSENT))
+                self._put(replace(credit, state=CreditState.ABSENT))
 
     def _concerns(self, found: Sequence[Credit]) -> bool:
         states = {reference_of(self._payment, credit.n): credit.state for credit in self._credits()}
@@ -229,7 +231,7 @@ class Settling:
         for asked, result in weighed:
             if isinstance(result, Whole):
                 booked = replace(asked, state=CreditState.BOOKED, credit_id=result.credit_id)
-                self._tx.put_credit(self._payment.id, booked)
+                self._put(booked)
         if not _unbooked_lines(self._payment, self._credits()):
             self._finish()
             return
@@ -250,7 +252,7 @@ class Settling:
             self.let_go()
             return None
         sent = replace(planned[0], state=CreditState.SENT, sent_at=self._now, ended=False)
-        self._tx.put_credit(self._payment.id, sent)
+        self._put(sent)
         return sent
 
     def _finish(self) -> None:
@@ -285,7 +287,7 @@ class Settling:
         for credit, result in weighed:
             assert isinstance(result, Whole)  # noqa: S101 - all of them are, two lines above
             booked = replace(credit, state=CreditState.BOOKED, credit_id=result.credit_id)
-            self._tx.put_credit(self._payment.id, booked)
+            self._put(booked)
         return True
 
     def _take_back_if_reversed(self) -> None:
@@ -293,8 +295,15 @@ class Settling:
         if self._payment.collection is Collection.REVERSED:
             self._payment = self._collecting.money_returned(self._payment, "till")
 
+    def _put(self, credit: StoredCredit) -> None:
+        self._tx.put_credit(self._payment.id, credit)
+        self._known = None
+
     def _credits(self) -> tuple[StoredCredit, ...]:
-        return self._tx.credits(self._payment.id)
+        """Read the credits, once until one of them changes: nobody else can within this transaction."""
+        if self._known is None:
+            self._known = self._tx.credits(self._payment.id)
+        return self._known
 
 
 def _unbooked_lines(payment: Payment, earlier: Sequence[StoredCredit]) -> tuple[Line, ...]:

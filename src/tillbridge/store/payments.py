@@ -25,16 +25,19 @@ _AT_REST = (Booking.NONE, Booking.BOOKED, Booking.REVERSED)
 _ID: BindParameter[str] = bindparam("payment_id")
 _CHARGES: BindParameter[list[str]] = bindparam("charge_ids", expanding=True)
 
-_READ = select(t.payment).where(t.payment.c.id == _ID)
-_READ_AND_HOLD = _READ.with_for_update()
-_LINES = select(t.line).where(t.line.c.payment_id == _ID).order_by(t.line.c.n)
+_READ = (
+    select(t.payment, *(column for column in t.line.c if column is not t.line.c.payment_id))
+    .outerjoin(t.line, t.line.c.payment_id == t.payment.c.id)
+    .where(t.payment.c.id == _ID)
+    .order_by(t.line.c.n)
+)
+_READ_AND_HOLD = _READ.with_for_update(of=t.payment)
 
 
 def read(connection: Connection, payment_id: str, *, hold: bool = False) -> Payment | None:
     """Read a payment with its lines; `hold` keeps others from changing it before this transaction ends."""
-    key = {"payment_id": payment_id}
-    row = connection.execute(_READ_AND_HOLD if hold else _READ, key).first()
-    return _payment(row, tuple(_line(line) for line in connection.execute(_LINES, key))) if row else None
+    rows = connection.execute(_READ_AND_HOLD if hold else _READ, {"payment_id": payment_id}).all()
+    return _payment(rows[0], tuple(_line(row) for row in rows if row.n is not None)) if rows else None
 
 
 def recent(connection: Connection, limit: int) -> tuple[Payment, ...]:
