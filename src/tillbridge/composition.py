@@ -7,14 +7,21 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from tillbridge.alarms import channels
+from tillbridge.errors import SettingsError
+from tillbridge.own_server import OwnServer
 from tillbridge.product_file import parse_product_map, product_map_file
 from tillbridge.secret import read_secret
+from tillbridge.service.administration_port import ProductMapVersion
+from tillbridge.service.alarm_port import Alarms
+from tillbridge.service.alarming import keep_alarming
 from tillbridge.service.feed import Feed
+from tillbridge.service.installation import Installation
 from tillbridge.service.keys import KeyRing
 from tillbridge.service.library_port import LibrarySystem
 from tillbridge.service.ports import Branch, Limits, World
@@ -23,10 +30,11 @@ from tillbridge.service.register_port import Register
 from tillbridge.service.runner import Runner
 from tillbridge.service.sealing import keep_sealing
 from tillbridge.service.store_port import OpenStore, Transaction
-from tillbridge.settings import SettingsFile
+from tillbridge.settings import Settings, SettingsFile
 from tillbridge.store.opening import Database, open_store
 from tillbridge.store.opening import database_of as read_database
 from tillbridge.store.postgres import PostgresStore
+from tillbridge.store.reading import StoreForReading
 from tillbridge.store.wakeups import PostgresWakeups
 from tillbridge.surroundings import Surroundings
 
@@ -104,13 +112,12 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
     settings = file.settings
     own_key = own_key_of(file)
     map_text = product_map_text(file)
+    alarms = alarms_of(file)
     async with contextlib.AsyncExitStack() as stack:
-        registers = {name: _register(file, name) for name in settings.register_server}
-        for register in registers.values():
-            stack.push_async_callback(register.close)
+        registers = _registers(file, stack)
         library = _library(file)
         stack.push_async_callback(library.close)
-        store = open_store(database_of(file))
+        store = _store(file)
         stack.callback(store.close)
         bell = Bell()
         world = World(
@@ -121,13 +128,49 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
             library_name=LIBRARY_NAME,
             library=library,
             registers=registers,
-            branches={name: Branch(b.register_server, b.registers) for name, b in settings.branch.items()},
+            branches=_branches(settings),
             products=Products(parse_product_map),
             limits=limits or Limits(**settings.limits.model_dump()),
+            alarms=alarms,
         )
-        await _take_up_product_map(world, map_text)
+        await _go_on_alarming(world)
+        if map_text is None:
+            await world.products.refresh(store)
+        else:
+            await take_up_product_map(world, map_text)
         feed = await stack.enter_async_context(_running(world, store, bell))
         yield Bridge(world, feed, KeyRing(store, world.clock, own_key), _by_kind(settings.register_server))
+
+
+@contextlib.asynccontextmanager
+async def installed(file: SettingsFile, debit_types: Iterable[str] = ()) -> AsyncIterator[Installation]:
+    """Put the parts together for looking at them: nothing runs, and the store is only read. Raise SettingsError."""
+    settings, bridge = file.settings, file.settings.bridge
+    async with contextlib.AsyncExitStack() as stack:
+        registers = _registers(file, stack)
+        library = _library(file)
+        stack.push_async_callback(library.close)
+        stored = StoreForReading(database_of(file))
+        stack.callback(stored.close)
+        yield Installation(
+            clock=SystemClock(),
+            ids=RandomIds(),
+            library=library,
+            registers=registers,
+            branches=_branches(settings),
+            bridge=OwnServer(bridge.public_address.rstrip("/"), bridge.host, bridge.port),
+            parse=parse_product_map,
+            map_text=_map_text_or_error(file),
+            stored=stored,
+            debit_types=frozenset(debit_types),
+        )
+
+
+def _map_text_or_error(file: SettingsFile) -> str | SettingsError | None:
+    try:
+        return product_map_text(file)
+    except SettingsError as error:
+        return error
 
 
 async def begin(store: OpenStore) -> float:
@@ -149,10 +192,16 @@ async def begin(store: OpenStore) -> float:
     return await store.write(work)
 
 
-async def _take_up_product_map(world: World, text: str | None) -> None:
-    if text is not None:
-        await world.store.write(lambda tx: take_up(tx, world.clock.now(), text, "settings file"))
+async def _go_on_alarming(world: World) -> None:
+    if world.alarms.channels:
+        await world.store.write(lambda tx: keep_alarming(tx, world.clock.now()))
+
+
+async def take_up_product_map(world: World, text: str) -> ProductMapVersion | None:
+    """Keep the file's text, read and found right, where it has changed, and let count what is stored then."""
+    taken_up = await world.store.write(lambda tx: take_up(tx, world.clock.now(), text, "settings file"))
     await world.products.refresh(world.store)
+    return taken_up
 
 
 @contextlib.asynccontextmanager
@@ -180,18 +229,24 @@ def own_key_of(file: SettingsFile) -> str | None:
     bridge = file.settings.bridge
     if bridge.api_key_file is None and bridge.api_key_variable is None:
         return None
-    where = f"{file.path}, [bridge] api_key"
-    return read_secret(where, file.folder, bridge.api_key_file, bridge.api_key_variable)
+    with file.placing():
+        return read_secret(("bridge", "api_key"), file.folder, bridge.api_key_file, bridge.api_key_variable)
+
+
+def alarms_of(file: SettingsFile) -> Alarms:
+    """Make the channels of alarms that the settings name; raise SettingsError."""
+    with file.placing(("alarm",)):
+        return Alarms(_public_address(file), channels(file.settings.alarm, file.folder))
 
 
 def database_of(file: SettingsFile) -> Database:
     """Return the database that the settings name; raise SettingsError."""
     bridge = file.settings.bridge
-    password = None
-    if bridge.database_password_file is not None or bridge.database_password_variable is not None:
-        where = f"{file.path}, [bridge] database_password"
-        password = read_secret(where, file.folder, bridge.database_password_file, bridge.database_password_variable)
-    return read_database(bridge.database, file.folder, password)
+    places = (bridge.database_password_file, bridge.database_password_variable)
+    with file.placing():
+        setting = ("bridge", "database_password")
+        password = read_secret(setting, file.folder, *places) if any(places) else None
+        return read_database(bridge.database, file.folder, password)
 
 
 def product_map_text(file: SettingsFile) -> str | None:
@@ -199,22 +254,44 @@ def product_map_text(file: SettingsFile) -> str | None:
     if file.settings.bridge.product_map is None:
         return None
     path = file.folder / file.settings.bridge.product_map
-    text = product_map_file(path)
+    with file.placing():
+        text = product_map_file(path)
     parse_product_map(text, str(path))
     return text
+
+
+def _store(file: SettingsFile) -> OpenStore:
+    database = database_of(file)
+    with file.placing(("bridge", "database")):
+        return open_store(database)
+
+
+def _branches(settings: Settings) -> dict[str, Branch]:
+    return {name: Branch(branch.register_server, branch.registers) for name, branch in settings.branch.items()}
+
+
+def _registers(file: SettingsFile, stack: contextlib.AsyncExitStack) -> dict[str, Register]:
+    registers = {name: _register(file, name) for name in file.settings.register_server}
+    for register in registers.values():
+        stack.push_async_callback(register.close)
+    return registers
 
 
 def _register(file: SettingsFile, name: str) -> Register:
     place = ("register_server", name)
     module, table = _adapter(file, REGISTERS, place, file.settings.register_server[name])
-    register: Register = module.connect(file.validated(module.Settings, table, place), _surroundings(file, name))
+    settings = file.validated(module.Settings, table, place)
+    with file.placing():
+        register: Register = module.connect(settings, _surroundings(file, name, _users_of(file, name)))
     return register
 
 
 def _library(file: SettingsFile) -> LibrarySystem:
     module, table = _adapter(file, LIBRARIES, ("library",), file.settings.library)
     settings = file.validated(module.Settings, table, ("library",))
-    library: LibrarySystem = module.connect(settings, _surroundings(file, LIBRARY_NAME))
+    surroundings = _surroundings(file, LIBRARY_NAME, tuple(file.settings.branch))
+    with file.placing():
+        library: LibrarySystem = module.connect(settings, surroundings)
     return library
 
 
@@ -229,8 +306,16 @@ def _adapter(
     return kinds[kind].load(), {key: value for key, value in table.items() if key != "kind"}
 
 
-def _surroundings(file: SettingsFile, name: str) -> Surroundings:
-    return Surroundings(name, file.folder, file.settings.bridge.public_address.rstrip("/"))
+def _surroundings(file: SettingsFile, name: str, branches: tuple[str, ...]) -> Surroundings:
+    return Surroundings(name, file.folder, _public_address(file), branches)
+
+
+def _users_of(file: SettingsFile, server: str) -> tuple[str, ...]:
+    return tuple(code for code, branch in file.settings.branch.items() if branch.register_server == server)
+
+
+def _public_address(file: SettingsFile) -> str:
+    return file.settings.bridge.public_address.rstrip("/")
 
 
 def _by_kind(servers: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:

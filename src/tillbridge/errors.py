@@ -3,12 +3,13 @@
 
 TillbridgeError
 ├── SettingsError      a settings file or product map is wrong: file, line, remedy
+│   └── WrongSetting   one setting is wrong, told by who does not know the file: its place, remedy
 └── Declined           a use case says no, and nothing was changed: code, plain words, facts
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 class TillbridgeError(Exception):
@@ -21,6 +22,14 @@ class SettingsError(TillbridgeError):
     def __init__(self, where: str, what: str, remedy: str) -> None:
         super().__init__(f"{where}: {what}. {remedy}")
         self.where, self.what, self.remedy = where, what, remedy
+
+
+class WrongSetting(SettingsError):  # noqa: N818 - reads as the sentence it is
+    """Say what is wrong with one setting, by its place in the file; whoever knows the file adds the line."""
+
+    def __init__(self, place: Sequence[str], what: str, remedy: str) -> None:
+        super().__init__(".".join(place), what, remedy)
+        self.place = tuple(place)
 
 
 class Declined(TillbridgeError):  # noqa: N818 - declining is no fault of the program

@@ -18,3 +18,9 @@ def listening_socket(host: str, port: int) -> socket.socket:
     # body of an answer wait 40 ms for each other.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
+
+
+def why_not_listening(host: str, port: int, error: OSError) -> str:
+    """Say in plain words why nothing can listen there."""
+    reason = (error.strerror or str(error)).partition(" (while")[0]  # Python repeats the address behind the reason
+    return f"{host}:{port} cannot be listened on ({reason})"

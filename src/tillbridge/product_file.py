@@ -7,25 +7,29 @@ branch → debit type → product code; ``Default`` for every other branch or ty
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ruamel.yaml import YAML, MappingNode, Node, ScalarNode
 from ruamel.yaml.error import YAMLError
 
 from tillbridge.domain.product_map import ProductMap
-from tillbridge.errors import SettingsError
+from tillbridge.errors import SettingsError, WrongSetting
 
 OFF = frozenset({"off", "disabled", "false", "no"})
 INTERFACE = "POSInterface"
 CODE_LIMIT = 25
+NOT_IN_CODES = frozenset(";'")
+"""What tills are known to stumble over, so that an adapter would take it out: the code would then be another one."""
 
 
-def product_map_file(path: Path) -> str:
-    """Return the text of a product map's file; raise SettingsError where it cannot be read."""
+def product_map_file(path: Path, place: Sequence[str] = ("bridge", "product_map")) -> str:
+    """Return the text of a product map's file; raise WrongSetting, of what named it, where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(str(path), "the product map cannot be read", "Check its path, rights and UTF-8") from error
+        what = f"the product map {path} cannot be read"
+        raise WrongSetting(place, what, "Check its path, rights and UTF-8") from error
 
 
 def parse_product_map(text: str, name: str) -> ProductMap:
@@ -71,10 +75,9 @@ def _code(name: str, debit_type: ScalarNode, node: Node) -> str:
         what = f"{debit_type.value} has no product code"
         raise _error(name, debit_type, what, "Write the till's product code behind it")
     code = str(node.value).strip()
-    if len(code) > CODE_LIMIT or not code.isprintable() or ";" in code:
-        raise _error(
-            name, debit_type, f"{code!r} is no product code", f"A code has at most {CODE_LIMIT} characters, no ;"
-        )
+    if len(code) > CODE_LIMIT or not code.isprintable() or set(code) & NOT_IN_CODES:
+        remedy = f"A code has at most {CODE_LIMIT} characters, and no ; or '"
+        raise _error(name, debit_type, f"{code!r} is no product code", remedy)
     return code
 
 

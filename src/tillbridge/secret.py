@@ -4,35 +4,38 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from tillbridge.errors import SettingsError
+from tillbridge.errors import WrongSetting
 
 
-def read_secret(where: str, folder: Path, file: Path | None, variable: str | None) -> str:
+def read_secret(setting: Sequence[str], folder: Path, file: Path | None, variable: str | None) -> str:
     """Return the secret from exactly one of a file (relative to `folder`) or an environment variable.
 
-    One trailing newline of a file is dropped, nothing else. `where` names the setting in errors.
+    `setting` is the place of the setting in the settings file without its ``_file`` or ``_variable``; errors name it.
     """
+    *table, name = setting
     if (file is None) == (variable is None):
-        raise SettingsError(where, "a secret comes from one place", "Name a file or an environment variable, not both")
+        remedy = "Name a file or an environment variable, not both"
+        raise WrongSetting((*table, f"{name}_file"), "a secret comes from one place", remedy)
     if file is not None:
-        return _not_empty(where, _from_file(where, folder / file))
+        return read_secret_file((*table, f"{name}_file"), folder / file)
     assert variable is not None  # noqa: S101 - the check above says so; this tells the type checker
-    return _not_empty(where, os.environ.get(variable, ""))
+    return _not_empty((*table, f"{name}_variable"), os.environ.get(variable, ""))
 
 
-def _from_file(where: str, path: Path) -> str:
+def read_secret_file(place: Sequence[str], path: Path) -> str:
+    """Return the secret in a file; one newline at its end is dropped, nothing else. Errors name the setting's place."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            where, f"the secret file {path} cannot be read", "Check its path, rights and text"
-        ) from error
-    return text.removesuffix("\n").removesuffix("\r")
+        what = f"the secret file {path} cannot be read"
+        raise WrongSetting(place, what, "Check its path, rights and text") from error
+    return _not_empty(place, text.removesuffix("\n").removesuffix("\r"))
 
 
-def _not_empty(where: str, secret: str) -> str:
+def _not_empty(place: Sequence[str], secret: str) -> str:
     if not secret:
-        raise SettingsError(where, "the secret is empty", "Put the secret into the file or variable that is named")
+        raise WrongSetting(place, "the secret is empty", "Put the secret into the file or variable that is named")
     return secret

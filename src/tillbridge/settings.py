@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from tillbridge.errors import SettingsError
+from tillbridge.alarms.settings import AlarmSettings
+from tillbridge.errors import SettingsError, WrongSetting
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -22,8 +24,8 @@ class _Strict(BaseModel):
 
 
 def _address(text: str) -> str:
-    if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", text) or not text.isprintable():
-        raise ValueError("give an address such as https://bridge.example.fi, with no user, blank, ? or #")
+    if not re.fullmatch(r"https?://[^/?#@;\s]+(/[^?#;\s]*)?", text) or not text.isprintable():
+        raise ValueError("give an address such as https://bridge.example.fi, with no user, blank, ?, # or ;")
     return text
 
 
@@ -54,6 +56,7 @@ class LimitSettings(_Strict):
     reach_s: float = Field(default=60.0, gt=0, le=3600, strict=True)
     at_register_s: float = Field(default=600.0, gt=0, le=86400, strict=True)
     ask_s: float = Field(default=600.0, gt=0, le=86400, strict=True)
+    remind_s: float = Field(default=180.0, gt=0, le=86400, strict=True)
     surely_ended_s: float = Field(default=600.0, ge=600, le=86400, strict=True)
 
 
@@ -65,6 +68,7 @@ class Settings(_Strict):
     register_server: dict[str, dict[str, Any]]
     branch: dict[str, BranchSettings]
     limits: LimitSettings = LimitSettings()
+    alarm: AlarmSettings = AlarmSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,18 @@ class SettingsFile:
     def error(self, place: Sequence[str], what: str, remedy: str) -> SettingsError:
         """Make an error that names file and line."""
         return _error(self.path, self.text, place, what, remedy)
+
+    @contextmanager
+    def placing(self, place: Sequence[str] = ()) -> Iterator[None]:
+        """Add file and line to what is told inside: to a wrong setting by its own place, to all else by this one."""
+        try:
+            yield
+        except WrongSetting as wrong:
+            raise self.error(wrong.place, f"{wrong.where}: {wrong.what}", wrong.remedy) from wrong
+        except SettingsError as wrong:
+            if not place:
+                raise
+            raise self.error(place, f"{'.'.join(place)}: {wrong.where}: {wrong.what}", wrong.remedy) from wrong
 
     def validated(self, model: type[M], table: Mapping[str, Any], place: Sequence[str]) -> M:
         """Validate an adapter's own table."""
@@ -119,7 +135,9 @@ def _validated(path: Path, text: str, model: type[M], table: Mapping[str, Any], 
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
+        told = error.errors(include_url=False, include_input=False)
+        # What a slip of the pen has made is told before what is missing because of it.
+        first = next((each for each in told if each["type"] == "extra_forbidden"), told[0])
         where = (*place, *(str(part) for part in first["loc"]))
         raise _error(path, text, where, *_plain(first["type"], first["msg"], where)) from None
 

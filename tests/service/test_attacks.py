@@ -19,7 +19,7 @@ from tillbridge.service.register_port import NeverSent, Paid
 from tillbridge.service.resolving import Action, Word, resolve_payment, stop_waiting
 from tillbridge.service.sending import wish_to_cancel
 from tillbridge.service.starting import ByHand, Chosen, StartRequest, record_by_hand
-from tillbridge.service.store_port import CaseKind, StoredCredit, TaskKind
+from tillbridge.service.store_port import CaseKind, CreditState, StoredCredit, TaskKind
 from tillbridge.service.weighing import Wrong, weigh_answer
 
 
@@ -259,7 +259,7 @@ async def test_a_proof_that_nothing_was_sent_comes_too_late_for_a_reported_payme
     assert await tasks(bench) == {(payment.id, TaskKind.BOOK), (payment.id, TaskKind.WATCH)}
 
 
-ASKED = StoredCredit(0, ("1",), Decimal(5), {"1": Decimal(5)})
+ASKED = StoredCredit(0, ("1",), Decimal(5), {"1": Decimal(5)}, CreditState.SENT)
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ async def test_booking_4_charges_are_read_again_and_nothing_spills_over(
     stands = await bench.payment(payment.id)
     assert stands.booking is (Booking.BOOKED if surplus is None else Booking.BLOCKED)
     if surplus is not None:
-        assert (await the_case(bench, CaseKind.SURPLUS)).facts == {"surplus": surplus}
+        assert (await the_case(bench, CaseKind.SURPLUS)).facts["surplus"] == surplus
 
 
 async def test_booking_4_a_partial_sum_lands_where_the_lines_say(bench: Bench) -> None:

@@ -84,7 +84,7 @@ async def test_claims_gone_and_claimed_by_another_make_a_paid_collected_twice_at
     await bench.work()
     await bench.report(report(late.id, "paid"))
     case = await the_case(bench, CaseKind.COLLECTED_TWICE)
-    assert (case.payment_id, case.other_payment_id) == (late.id, other.id)
+    assert (case.payment_id, case.other_payment_ids) == (late.id, (other.id,))
     assert (await bench.payment(late.id)).booking is Booking.BLOCKED
     assert await claims(bench) == {"1": other.id}
     await bench.report(report(other.id, "cancelled"))
@@ -103,8 +103,70 @@ async def test_claims_gone_and_paid_by_another_make_a_paid_collected_twice(bench
     await bench.report(report(late.id, "paid"))
     await bench.work()
     case = await the_case(bench, CaseKind.COLLECTED_TWICE)
-    assert (case.payment_id, case.other_payment_id, case.facts["surplus"]) == (late.id, other.id, "3")
+    assert (case.payment_id, case.other_payment_ids) == (late.id, (other.id,))
+    assert [str(order.amount) for order in bench.library.orders] == ["3"]
+    await decide(bench, CaseKind.COLLECTED_TWICE, Action.BOOK)
+    await bench.work()
+    case = await the_case(bench, CaseKind.COLLECTED_TWICE)
+    assert (case.payment_id, case.other_payment_ids, case.facts["surplus"]) == (late.id, (other.id,), "3")
     assert [str(order.amount) for order in bench.library.orders] == ["3", "4"]
+
+
+@pytest.mark.parametrize("booked", [False, True])
+async def test_claims_gone_and_a_part_paid_by_another_make_a_paid_collected_twice(bench: Bench, booked: bool) -> None:
+    late = await unknown(bench, "10", sum_minor=500)
+    await resolve_payment(bench.world, late.id, Word(Action.NOT_PAID, "anna", "the till shows nothing"))
+    other = await bench.start(sum_minor=500)
+    await bench.work()
+    await bench.report(report(other.id, "paid", receipt="4712"))
+    if booked:
+        await bench.work()
+    await bench.report(report(late.id, "paid", receipt="4711"))
+    await bench.work()
+    case = await the_case(bench, CaseKind.COLLECTED_TWICE)
+    assert (case.payment_id, case.other_payment_ids) == (late.id, (other.id,))
+    assert bench.library.charges["1"].owed == 5
+    await decide(bench, CaseKind.COLLECTED_TWICE, Action.BOOK)
+    await bench.work()
+    assert (await bench.payment(late.id)).booking is Booking.BOOKED
+    assert bench.library.charges["1"].owed == 0
+
+
+async def test_claims_of_two_that_were_both_given_up_and_both_turn_out_paid_make_the_later_one_a_case(
+    bench: Bench,
+) -> None:
+    payments = [await unknown(bench, "10", sum_minor=500)]
+    await resolve_payment(bench.world, payments[0].id, Word(Action.NOT_PAID, "anna", "the till shows nothing"))
+    payments.append(await unknown(bench, sum_minor=500))
+    await resolve_payment(bench.world, payments[1].id, Word(Action.NOT_PAID, "anna", "the till shows nothing"))
+    for payment, receipt in zip(payments, ("4711", "4712"), strict=True):
+        await bench.report(report(payment.id, "paid", receipt=receipt))
+        await bench.work()
+    case = await the_case(bench, CaseKind.COLLECTED_TWICE)
+    assert (case.payment_id, case.other_payment_ids) == (payments[1].id, (payments[0].id,))
+
+
+async def test_claims_gone_say_nothing_about_what_was_collected_before_the_payment_began(bench: Bench) -> None:
+    await collected(bench, "10", sum_minor=500)
+    await bench.work()
+    late = await unknown(bench, sum_minor=300)
+    await resolve_payment(bench.world, late.id, Word(Action.NOT_PAID, "anna", "the till shows nothing"))
+    await bench.report(report(late.id, "paid", receipt="4712"))
+    await bench.work()
+    assert (await bench.payment(late.id)).booking is Booking.BOOKED
+    assert await bench.cases() == []
+
+
+async def test_claims_gone_and_taken_by_several_warn_each_of_them_at_once(bench: Bench) -> None:
+    late = await unknown(bench, "3", "4")
+    await resolve_payment(bench.world, late.id, Word(Action.NOT_PAID, "anna", "the till shows nothing"))
+    others = [await bench.start(charges=(Chosen(charge),)) for charge in ("1", "2")]
+    await bench.work()
+    await bench.report(report(late.id, "paid"))
+    for other in others:
+        (case,) = await bench.store.read(lambda tx, other=other: tx.cases_naming(other.id))  # type: ignore[misc]
+        assert (case.kind, case.payment_id) == (CaseKind.COLLECTED_TWICE, late.id)
+        assert (await bench.events(other.id))[-1] == "named"
 
 
 async def test_claims_collected_twice_with_another_sum_are_two_cases_and_each_waits_for_its_own_answer(

@@ -179,7 +179,7 @@ async def test_hearing_3_two_reports_at_once_take_effect_once_and_are_answered_a
     payment = await at_register(bench, "3")
     replies = await asyncio.gather(*(bench.report(report(payment.id, "paid")) for _ in range(5)))
     assert [reply.status for reply in replies] == [200] * 5
-    assert (await bench.events(payment.id)).count("duplicate") == REPEATS_KEPT - 1
+    assert (await bench.events(payment.id)).count("duplicate") == 1
     await bench.work()
     assert bench.library.writes == 1
     assert len(await verdicts(bench, payment)) == REPEATS_KEPT

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 import pytest
 
@@ -186,61 +185,6 @@ async def test_hearing_8_paid_without_a_receipt_number_is_paid(bench: Bench) -> 
     done = await bench.payment(payment.id)
     assert (done.standing, done.receipt_number, done.booking) == (PAID_TILL, None, Booking.BOOKED)
     assert "receipt" not in bench.library.orders[0].note
-
-
-@pytest.mark.parametrize(
-    ("total", "booked"), [(300, True), (298, True), (302, True), (297, False), (303, False), (0, False)]
-)
-async def test_hearing_9_another_sum_than_cash_rounding_waits_for_a_person(
-    bench: Bench, total: int, booked: bool
-) -> None:
-    payment = await at_register(bench, "3")
-    await bench.report(report(payment.id, "paid", total=total))
-    await bench.work()
-    stands = await bench.payment(payment.id)
-    assert stands.collected_minor == total
-    assert stands.booking is (Booking.BOOKED if booked else Booking.BLOCKED)
-    assert await bench.kinds() == ([] if booked else [CaseKind.SUM_DIFFERS])
-    assert bench.library.writes == (1 if booked else 0)
-
-
-@pytest.mark.parametrize("booked", [False, True])
-async def test_hearing_9_another_sum_in_a_second_report_is_a_case_too(bench: Bench, booked: bool) -> None:
-    payment = await collected(bench, "3")
-    if booked:
-        await bench.work()
-    await bench.report(report(payment.id, "paid", total=100))
-    await bench.work()
-    assert (await bench.payment(payment.id)).booking is (Booking.BOOKED if booked else Booking.BLOCKED)
-    assert await bench.kinds() == [CaseKind.SUM_DIFFERS]
-    if booked:
-        with pytest.raises(Declined, match="not waiting"):
-            await decide(bench, CaseKind.SUM_DIFFERS, Action.BOOK)
-    await decide(bench, CaseKind.SUM_DIFFERS, Action.SETTLED if booked else Action.BOOK)
-    await bench.work()
-    assert (await bench.payment(payment.id)).booking is Booking.BOOKED
-    assert bench.library.writes == 1
-
-
-async def test_hearing_9_a_report_that_corrects_a_clerks_word_brings_its_sum(bench: Bench) -> None:
-    payment = await unknown(bench, "3")
-    await resolve_payment(bench.world, payment.id, Word(Action.PAID, "anna", "seen", "4711"))
-    await bench.report(report(payment.id, "paid", total=100))
-    assert (await bench.payment(payment.id)).booking is Booking.BLOCKED
-    assert await bench.kinds() == [CaseKind.SUM_DIFFERS]
-
-
-async def test_hearing_9_what_the_library_system_has_does_not_answer_for_the_sum(bench: Bench) -> None:
-    payment = await collected(bench, "3")
-    bench.library.faults.append("unapplied")
-    await bench.work()
-    await bench.report(report(payment.id, "paid", total=100))
-    assert set(await bench.kinds()) == {CaseKind.NOT_APPLIED, CaseKind.SUM_DIFFERS}
-    bench.library.credits = [(p, replace(c, unapplied=c.unapplied * 0)) for p, c in bench.library.credits]
-    bench.library.owes("1", "0")
-    await bench.wait_and_work(3600)
-    assert (await bench.payment(payment.id)).booking is Booking.BOOKED
-    assert await bench.kinds() == [CaseKind.SUM_DIFFERS]
 
 
 async def test_hearing_10_to_cancel_before_anything_was_sent_happens_at_once(bench: Bench) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import structlog
 
 from support.worlds import Bench
 from tillbridge.domain.product_map import BranchOff
@@ -67,15 +68,20 @@ async def test_a_process_follows_what_another_one_has_stored(bench: Bench, monke
     monkeypatch.setattr(module, "LOOK_S", 0.001)
     monkeypatch.setattr(module, "BREATH_S", 0.0)
     keeper = KeepingUp(bench.world)
-    running = asyncio.create_task(keeper.run())
-    await bench.store.write(lambda tx: tx.add_product_map(2.0, "otto", "api", "CPL: ["))
-    keeper.wake()
-    await bench.store.write(lambda tx: tx.add_product_map(3.0, "otto", "api", SECOND))
-    async with asyncio.timeout(20):
-        while bench.world.products.code("CPL", "LOST") != "2":  # noqa: ASYNC110 - it tells nobody
-            await asyncio.sleep(0.001)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    with structlog.testing.capture_logs() as log:
+        running = asyncio.create_task(keeper.run())
+        await bench.store.write(lambda tx: tx.add_product_map(2.0, "otto", "api", "CPL: ["))
+        keeper.wake()
+        async with asyncio.timeout(20):
+            while not log:  # noqa: ASYNC110 - a log tells nobody
+                await asyncio.sleep(0.001)
+        await bench.store.write(lambda tx: tx.add_product_map(3.0, "otto", "api", SECOND))
+        async with asyncio.timeout(20):
+            while bench.world.products.code("CPL", "LOST") != "2":  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.001)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert "cannot be read anew" in log[0]["event"]
 
 
 async def test_without_a_map_no_branch_is_on(bench: Bench) -> None:

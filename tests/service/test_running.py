@@ -19,6 +19,7 @@ from tillbridge.domain.lifecycle import Booking, Collection
 from tillbridge.domain.payment import Payment
 from tillbridge.service import insisting
 from tillbridge.service import runner as running
+from tillbridge.service.administration_port import Answered
 from tillbridge.service.library_port import BookingAnswer, CreditOrder
 from tillbridge.service.ports import Limits
 from tillbridge.service.register_port import Answer, Order, Paid
@@ -329,6 +330,22 @@ async def test_sealing_seals_yesterday_and_comes_back_tomorrow(bench: Bench) -> 
     await bench.store.write(lambda tx: keep_sealing(tx, bench.clock.now()))
     await bench.wait_and_work(SEAL_AFTER_S)
     assert await rows(bench, t.seal) == seals
+
+
+async def test_answers_are_kept_for_a_day_and_then_forgotten(bench: Bench) -> None:
+    bench.clock.time = datetime(2027, 3, 2, 12, tzinfo=UTC).timestamp()
+
+    def store(tx: Transaction) -> None:
+        keep_sealing(tx, bench.clock.now())
+        for key, age_s in (("yesterday", 86_401), ("today", 86_300)):
+            answered_at = bench.clock.now() + SEAL_AFTER_S - age_s
+            tx.keep_answer(Answered("a key", key, answered_at, "fingerprint", 201, "{}"))
+
+    await bench.store.write(store)
+    await bench.work()
+    assert [row.key for row in await rows(bench, t.idempotency)] == ["yesterday", "today"]
+    await bench.wait_and_work(SEAL_AFTER_S)
+    assert [row.key for row in await rows(bench, t.idempotency)] == ["today"]
 
 
 async def _is(bench: Bench, payment: Payment, collection: Collection) -> bool:

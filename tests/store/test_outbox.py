@@ -157,6 +157,57 @@ async def test_a_postponed_task_is_free_again_at_its_time(store: AnyStore) -> No
     assert (again.id, again.attempt, again.lease_owner) == (task.id, 4, "other")
 
 
+ENDINGS: dict[str, Callable[[Transaction, Task], None]] = {
+    "finishes": lambda tx, task: tx.finish_task(task),
+    "postpones": lambda tx, task: tx.postpone_task(task, 90.0, 1),
+}
+
+
+@pytest.mark.parametrize("end", ENDINGS.values(), ids=ENDINGS)
+async def test_a_task_that_is_wanted_again_while_somebody_does_it_is_done_once_more(
+    store: AnyStore, end: Callable[[Transaction, Task], None]
+) -> None:
+    await plan(store, ("A1", TaskKind.BOOK, 1.0))
+    (task,) = await claim(store, "me", 1.0, 60.0)
+    await plan(store, ("A1", TaskKind.BOOK, 30.0), ("A1", TaskKind.BOOK, 5.0), ("A1", TaskKind.BOOK, 9.0))
+    assert await claim(store, "other", 59.0) == ()
+    await store.write(lambda tx: end(tx, task))
+    assert await store.read(lambda tx: tx.next_due(ALL)) == 5.0
+    (again,) = await claim(store, "other", 5.0)
+    assert (again.id, again.attempt) == (task.id, 1)
+    await store.write(lambda tx: end(tx, again))
+    assert await store.read(lambda tx: tx.next_due(ALL)) in (None, 90.0)
+
+
+async def test_a_later_wish_does_not_hurry_what_is_postponed(store: AnyStore) -> None:
+    await plan(store, ("A1", TaskKind.BOOK, 1.0))
+    (task,) = await claim(store, "me", 1.0, 60.0)
+    await plan(store, ("A1", TaskKind.BOOK, 50.0))
+    await store.write(lambda tx: tx.postpone_task(task, 20.0, 1))
+    assert await store.read(lambda tx: tx.next_due(ALL)) == 20.0
+
+
+@pytest.mark.parametrize(("wanted_at", "next_due"), [(2.0, None), (70.0, 70.0)])
+async def test_who_takes_over_a_task_does_what_was_wanted_until_then_and_leaves_what_is_for_later(
+    store: AnyStore, wanted_at: float, next_due: float | None
+) -> None:
+    await plan(store, ("A1", TaskKind.BOOK, 1.0))
+    await claim(store, "dead", 1.0, 60.0)
+    await plan(store, ("A1", TaskKind.BOOK, wanted_at))
+    (task,) = await claim(store, "heir", 60.0, 120.0)
+    await store.write(lambda tx: tx.finish_task(task))
+    assert await store.read(lambda tx: tx.next_due(ALL)) == next_due
+
+
+async def test_a_task_that_was_dropped_is_not_wanted_again_by_an_older_wish(store: AnyStore) -> None:
+    await plan(store, ("A1", TaskKind.BOOK, 1.0))
+    (task,) = await claim(store, "me", 1.0, 60.0)
+    await plan(store, ("A1", TaskKind.BOOK, 2.0))
+    await store.write(lambda tx: tx.drop_tasks("A1", TaskKind.BOOK))
+    await store.write(lambda tx: tx.finish_task(task))
+    assert await store.read(lambda tx: tx.next_due(ALL)) is None
+
+
 async def test_tasks_are_dropped_by_payment_and_kind_even_while_claimed(store: AnyStore) -> None:
     await plan(store, *((payment_id, kind, 1.0) for payment_id in ("A1", "A2") for kind in ALL))
     await claim(store, "me", 1.0, limit=3)

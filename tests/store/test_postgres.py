@@ -19,7 +19,7 @@ from support.payments import make_line, make_payment
 from support.postgres import conninfo, initialised, running
 from support.stores import quick_postgres
 from tillbridge.domain.history import Event, first_break
-from tillbridge.domain.lifecycle import PAID_CLERK
+from tillbridge.domain.lifecycle import PAID_CLERK, PAID_TILL
 from tillbridge.domain.payment import Payment
 from tillbridge.errors import SettingsError
 from tillbridge.service.store_port import CaseKind, Stale, TaskKind, Transaction
@@ -120,6 +120,20 @@ async def test_a_task_is_claimed_by_one_bridge_only(stores: tuple[PostgresStore,
     assert len(ids) == len(set(ids)) == 300
 
 
+async def test_work_that_is_wanted_at_the_instant_at_which_it_is_finished_is_not_lost(
+    stores: tuple[PostgresStore, PostgresStore],
+) -> None:
+    """Whichever of the two comes first: one who plans waits for one who finishes, and the other way round."""
+    for n in range(60):
+        await stores[0].write(lambda tx: tx.add_task("P1", TaskKind.LOOK_UP, 1.0))
+        (task,) = await stores[0].write(lambda tx: tx.claim_tasks("first", [TaskKind.LOOK_UP], 1.0, 60.0, 1))
+        finish: Work[None] = lambda tx, task=task: tx.finish_task(task)  # type: ignore[misc]  # noqa: E731
+        plan: Work[None] = lambda tx: tx.add_task("P1", TaskKind.LOOK_UP, 2.0)  # noqa: E731
+        await at_once(stores, *((finish, plan) if n % 2 else (plan, finish)))
+        assert await stores[1].read(lambda tx: tx.next_due([TaskKind.LOOK_UP])) == 2.0
+        await stores[0].write(lambda tx: tx.drop_tasks("P1", TaskKind.LOOK_UP))
+
+
 def take(receipt: str) -> Callable[[Transaction, Payment], bool]:
     """Take a person's word with a receipt number, unless another payment has that one."""
 
@@ -140,6 +154,26 @@ async def test_the_same_receipt_typed_in_two_bridges_at_once_stands_for_one_paym
         await add(stores[0], f"B{n}", f"b{n}")
         taken = await at_once(stores, *(on(each, take(f"R{n}")) for each in (f"A{n}", f"B{n}")))
         assert sorted(taken) == [False, True]
+
+
+def report(receipt: str) -> Callable[[Transaction, Payment], bool]:
+    """Take the till's word with a receipt number, and tell whether a person has typed it for another payment."""
+
+    def work(tx: Transaction, payment: Payment) -> bool:
+        tx.save(replace(payment, standing=PAID_TILL, receipt_number=receipt))
+        return bool(tx.typed_receipt_holders(payment, receipt))
+
+    return work
+
+
+async def test_a_receipt_that_is_typed_while_a_report_brings_it_is_refused_or_seen(
+    stores: tuple[PostgresStore, PostgresStore],
+) -> None:
+    for n in range(20):
+        await add(stores[0], f"A{n}", f"a{n}")
+        await add(stores[0], f"B{n}", f"b{n}")
+        typed, seen = await at_once(stores, on(f"A{n}", take(f"R{n}")), on(f"B{n}", report(f"R{n}")))
+        assert typed is seen
 
 
 async def test_work_that_lost_a_race_decides_again_by_what_is_there_then(

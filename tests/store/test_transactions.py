@@ -216,7 +216,11 @@ async def test_charges_of_another_library_have_claims_of_their_own(store: AnySto
     assert await store.write(lambda tx: tx.claim(there)) is None
 
 
-async def test_others_that_collected_for_the_same_charge_are_found(store: AnyStore) -> None:
+async def happened(store: AnyStore, payment_id: str, kind: str) -> None:
+    await store.write(lambda tx: tx.append_event(payment_id, 1.0, "till", kind, {}))
+
+
+async def test_others_that_collected_for_the_same_charge_since_a_payment_began_are_found(store: AnyStore) -> None:
     mine = make_payment("A1", "1", "2")
     await add(
         store,
@@ -227,7 +231,31 @@ async def test_others_that_collected_for_the_same_charge_are_found(store: AnySto
         make_payment("A6", "1", standing=UNKNOWN),
         make_payment("A7", "1", standing=PAID_TILL, library="elsewhere"),
     )
-    assert await store.read(lambda tx: tx.other_collectors(mine)) == ("A3", "A4")
+    before = [("A3", "created"), ("A4", "created"), ("A4", "booking_money_taken"), ("A7", "booking_money_taken")]
+    for payment_id, kind in [*before, ("A1", "created"), ("A3", "booking_money_taken"), ("A5", "booking_money_taken")]:
+        await happened(store, payment_id, kind)
+    assert await store.read(lambda tx: tx.collectors_since(mine)) == ("A3",)
+
+
+async def test_whoever_held_its_charges_the_whole_time_had_nobody_come_in_between(store: AnyStore) -> None:
+    mine, other = make_payment("A1", "1", "2"), make_payment("A2", "2", "3", standing=PAID_TILL)
+    await add(store, mine, other)
+    await happened(store, "A1", "created")
+    await store.write(lambda tx: tx.claim(mine))
+    await happened(store, "A2", "booking_money_taken")
+    assert await store.write(lambda tx: tx.reclaim(mine)) == ()
+    await store.write(lambda tx: tx.release_claims("A1"))
+    assert await store.write(lambda tx: tx.reclaim(mine)) == ("A2",)
+    assert await store.write(lambda tx: tx.reclaim(mine)) == ()
+
+
+async def test_who_let_go_of_its_charges_is_told_of_each_who_has_one_now_and_takes_the_rest(store: AnyStore) -> None:
+    mine, second, third = make_payment("A1", "1", "2", "3"), make_payment("A2", "2"), make_payment("A3", "3")
+    await add(store, mine, second, third)
+    for each in (second, third):
+        await store.write(lambda tx, each=each: tx.claim(each))  # type: ignore[misc]
+    assert await store.write(lambda tx: tx.reclaim(mine)) == ("A2", "A3")
+    assert await store.write(lambda tx: tx.claim(make_payment("A4", "1"))) == "A1"
 
 
 async def test_one_payment_at_a_time_books_for_a_patron(store: AnyStore) -> None:
@@ -329,34 +357,23 @@ async def test_messages_that_belong_to_nobody_are_bounded_and_the_others_are_kep
     assert len(await store.read(lambda tx: tx.messages("A1"))) == 1
 
 
-CREDIT = StoredCredit(0, ("1", "2"), Decimal("4.335000"), {"1": Decimal("3.335"), "2": Decimal(1)})
+CREDIT = StoredCredit(0, ("1", "2"), Decimal("4.335000"), {"1": Decimal("3.335"), "2": Decimal(1)}, CreditState.SENT)
 
 
 async def test_a_credit_is_stored_new_and_changed(store: AnyStore) -> None:
     await add(store, make_payment())
     second = replace(CREDIT, n=1, charge_ids=("3",), state=CreditState.ABSENT)
-    sent = replace(CREDIT, state=CreditState.SENT, sent_at=5.5, ended=True, credit_id="900")
+    sent = replace(CREDIT, state=CreditState.BOOKED, sent_at=5.5, ended=True, credit_id="900")
     for credit in (second, CREDIT, sent):
         await put(store, "A1", credit)
     assert await store.read(lambda tx: tx.credits("A1")) == (sent, second)
-
-
-async def test_only_credits_that_were_never_sent_are_forgotten(store: AnyStore) -> None:
-    await add(store, make_payment("A1"), make_payment("A2"))
-    for n, state in enumerate(CreditState):
-        await put(store, "A1", replace(CREDIT, n=n, state=state))
-    await put(store, "A2", CREDIT)
-    await store.write(lambda tx: tx.drop_planned_credits("A1"))
-    states = [credit.state for credit in await store.read(lambda tx: tx.credits("A1"))]
-    assert set(states) == set(CreditState) - {CreditState.PLANNED}
-    assert await store.read(lambda tx: tx.credits("A2")) == (CREDIT,)
 
 
 async def test_a_payment_has_one_open_case_of_a_kind(store: AnyStore) -> None:
     await add(store, make_payment("A1"), make_payment("A2"))
 
     def work(tx: Transaction) -> None:
-        tx.open_case(CaseKind.SURPLUS, "A1", 1.0, {"surplus": "2.00"}, "A2")
+        tx.open_case(CaseKind.SURPLUS, "A1", 1.0, {"surplus": "2.00"}, ("A2",))
         tx.open_case(CaseKind.SURPLUS, "A1", 2.0, {"surplus": "9.00"})
         tx.open_case(CaseKind.CONTRADICTION, "A1", 3.0, {})
         tx.open_case(CaseKind.SURPLUS, "A2", 4.0, {})
@@ -366,8 +383,25 @@ async def test_a_payment_has_one_open_case_of_a_kind(store: AnyStore) -> None:
     await store.write(work)
     cases = await store.read(lambda tx: tx.open_cases())
     assert [case.opened_at for case in cases] == [1.0, 3.0, 4.0, 5.0, 6.0]
-    assert cases[0] == Case(cases[0].id, CaseKind.SURPLUS, "A1", 1.0, {"surplus": "2.00"}, "A2")
+    assert cases[0] == Case(cases[0].id, CaseKind.SURPLUS, "A1", 1.0, {"surplus": "2.00"}, ("A2",))
     assert await store.read(lambda tx: tx.open_cases("A1")) == cases[:2]
+
+
+async def test_every_payment_that_an_open_case_names_knows_of_it(store: AnyStore) -> None:
+    await add(store, *(make_payment(f"A{n}", str(n)) for n in range(1, 5)))
+
+    def work(tx: Transaction) -> None:
+        tx.open_case(CaseKind.COLLECTED_TWICE, "A1", 1.0, {}, ("A3", "A2"))
+        tx.open_case(CaseKind.COLLECTED_TWICE, "A1", 2.0, {}, ("A2", "A4"))
+        tx.open_case(CaseKind.SURPLUS, "A2", 3.0, {}, ("A4",))
+
+    await store.write(work)
+    twice, surplus = await store.read(lambda tx: tx.open_cases())
+    assert (twice.other_payment_ids, surplus.other_payment_ids) == (("A2", "A3", "A4"), ("A4",))
+    naming = [await store.read(lambda tx, n=n: tx.cases_naming(f"A{n}")) for n in range(1, 5)]  # type: ignore[misc]
+    assert naming == [(), (twice,), (twice,), (twice, surplus)]
+    await store.write(lambda tx: tx.close_case(twice.id, 4.0, "anna", "given back"))
+    assert await store.read(lambda tx: tx.cases_naming("A2")) == ()
 
 
 async def test_a_closed_case_is_read_but_not_listed_and_stays_as_it_was_closed(store: AnyStore) -> None:

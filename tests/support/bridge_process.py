@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a bridge as a process of its own, with limits for people who cannot wait: SETTINGS LIMITS-AS-JSON.
-
-Beside the limits, `margins` may shorten what must be left of a lease before something goes out.
-"""
+"""Run a bridge as a process of its own, with limits for people who cannot wait: SETTINGS LIMITS-AS-JSON."""
 
 from __future__ import annotations
 
@@ -10,13 +7,11 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from tillbridge.cli.serve import log_as_json
 from tillbridge.composition import opened
 from tillbridge.listening import listening_socket
-from tillbridge.service import booking, sending
 from tillbridge.service.ports import Limits
 from tillbridge.settings import read_settings
 from tillbridge.web.app import make_app
@@ -34,14 +29,6 @@ async def main(settings: Path, limits: Limits) -> None:
         await stop.wait()
 
 
-def shorten(margins: Mapping[str, float]) -> None:
-    sending.SEND_MARGIN_S = margins.get("send_s", sending.SEND_MARGIN_S)
-    booking.WRITE_MARGIN_S = margins.get("write_s", booking.WRITE_MARGIN_S)
-    booking.HANG_MARGIN_S = margins.get("hang_s", booking.HANG_MARGIN_S)
-
-
 if __name__ == "__main__":
     log_as_json()
-    wanted = json.loads(sys.argv[2])
-    shorten(wanted.pop("margins", {}))
-    asyncio.run(main(Path(sys.argv[1]), Limits(**wanted)))
+    asyncio.run(main(Path(sys.argv[1]), Limits(**json.loads(sys.argv[2]))))

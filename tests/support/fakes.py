@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from support.fake_checks import NOW, FakeLibraryChecks, FakeRegisterChecks
 from tillbridge.service.library_port import (
     BookingAnswer,
     Charge,
@@ -44,7 +45,7 @@ class FakeClock:
     """A clock that only the test moves."""
 
     def __init__(self) -> None:
-        self.time = 1_800_000_000.0
+        self.time = NOW
 
     def now(self) -> float:
         return self.time
@@ -77,6 +78,7 @@ class FakeTill:
     answer_limit_s: float = 510.0
     steps: deque[SendStep] = field(default_factory=deque)
     orders: list[Order] = field(default_factory=list)
+    checks: FakeRegisterChecks = field(default_factory=FakeRegisterChecks)
 
     async def send(self, order: Order, at_register: Callable[[], Awaitable[None]]) -> Answer:
         self.orders.append(order)
@@ -152,6 +154,7 @@ class FakeLibrary:
     in_flight: list[CreditOrder] = field(default_factory=list)
     landed: set[str] = field(default_factory=set)
     stored: int = 0
+    checks: FakeLibraryChecks = field(default_factory=FakeLibraryChecks)
 
     def land(self) -> None:
         """Let the requests arrive whose answers were lost long ago."""

@@ -29,10 +29,10 @@ async def at_register(bench: Bench, *owed: str, **request: object) -> Payment:
     return await bench.payment(payment.id)
 
 
-async def unknown(bench: Bench, *owed: str) -> Payment:
+async def unknown(bench: Bench, *owed: str, **request: object) -> Payment:
     """Bring a payment to where no one knows what the till did."""
     bench.till.steps.append(NoOutcome("time-out"))
-    return await at_register(bench, *owed)
+    return await at_register(bench, *owed, **request)
 
 
 async def collected(bench: Bench, *owed: str, **request: object) -> Payment:

@@ -98,6 +98,26 @@ async def test_a_payment_is_followed_to_its_booking(site: Site) -> None:
     assert payment["history"][-1]["words"] == "The library system has it, whole, on its own charges."
 
 
+async def test_a_payment_that_the_till_has_for_long_reminds_of_itself(site: Site) -> None:
+    payment_id = await site.at_register()
+    shown = [(await site.get(f"/api/v1/payments/{payment_id}")).json["remind"]]
+    site.bench.clock.advance(181)
+    shown.append((await site.get(f"/api/v1/payments/{payment_id}")).json["remind"])
+    assert shown == [False, True]
+
+
+async def test_the_screen_of_each_payment_that_came_in_between_says_so(site: Site) -> None:
+    late = await site.at_register()
+    await site.post(f"/api/v1/payments/{late}/stop-waiting", {"clerk": "anna"})
+    await site.post(f"/api/v1/payments/{late}/resolve", WORD | {"action": "not_paid"})
+    others = [(await site.start(charges=[{"charge_id": charge}]))["id"] for charge in ("1", "2")]
+    await site.report(late, report(late, "paid"))
+    for other in others:
+        (warning,) = (await site.get(f"/api/v1/payments/{other}")).json["warnings"]
+        assert (warning["kind"], warning["payment_id"]) == ("collected_twice", late)
+        assert warning["other_payment_ids"] == others
+
+
 async def test_chosen_charges_are_paid_as_they_were_seen(site: Site) -> None:
     seen = [{"charge_id": "3", "owed": "6.0050"}, {"charge_id": "1"}]
     payment = await site.start(card_number=None, patron_id="5", charges=seen)

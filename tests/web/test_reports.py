@@ -50,12 +50,33 @@ async def test_a_payment_has_the_origin_s_six_fields_and_no_other(site: Site) ->
     assert (answer.status, answer.kind) == (200, "application/json")
     assert answer.json == {
         "transaction_id": payment_id,
-        "borrowernumber": "5",
+        "borrowernumber": 5,
         "status": "pending",
         "timestamp": "2027-01-15T08:00:05+00:00",
         "description": "Äijä",
         "price_in_cents": 500,
     }
+
+
+@pytest.mark.parametrize(
+    ("patron_id", "number"),
+    [
+        ("5", 5),
+        ("0", 0),
+        ("2147483648", 2147483648),
+        ("007", "007"),
+        ("A5", "A5"),
+        ("5.0", "5.0"),
+        ("\N{ARABIC-INDIC DIGIT FIVE}", "\N{ARABIC-INDIC DIGIT FIVE}"),
+    ],
+)
+async def test_the_patron_s_number_is_a_number_where_it_can_be_one(
+    site: Site, patron_id: str, number: int | str
+) -> None:
+    site.bench.library.merge("5", patron_id)
+    site.bench.library.add_patron(patron_id, "C1")
+    payment_id = (await site.start())["id"]
+    assert (await site.get(f"/api/v1/pos/cpu/{payment_id}")).json["borrowernumber"] == number
 
 
 async def test_without_a_note_the_description_is_empty_text(site: Site) -> None:

@@ -8,8 +8,13 @@ from importlib.metadata import entry_points
 import typer
 
 from tillbridge import __version__
+from tillbridge.cli.alarm import alarm
+from tillbridge.cli.branch import branch
+from tillbridge.cli.check import check
 from tillbridge.cli.demo import demo
+from tillbridge.cli.key import key
 from tillbridge.cli.pay import pay
+from tillbridge.cli.products import products
 from tillbridge.cli.serve import serve
 from tillbridge.cli.verify_history import verify_history
 from tillbridge.simulators.library.cli import demo_library
@@ -42,9 +47,14 @@ def main(
 
 
 app.command()(serve)
+app.command()(check)
 app.command()(pay)
 app.command()(demo)
 app.command("verify-history")(verify_history)
+app.add_typer(alarm, name="alarm")
+app.add_typer(branch, name="branch")
+app.add_typer(key, name="key")
+app.add_typer(products, name="products")
 app.command()(till)
 app.command("demo-library")(demo_library)
 for point in entry_points(group=ADAPTER_COMMANDS):

@@ -20,6 +20,7 @@ from tillbridge.cli.serve import log_as_json
 from tillbridge.demo.once import walk
 from tillbridge.demo.show import told
 from tillbridge.demo.stage import Stage, set_stage
+from tillbridge.errors import TillbridgeError
 
 
 def demo(
@@ -27,12 +28,19 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="With --once: print one JSON document")] = False,
     folder: Annotated[Path | None, typer.Option(help="Keep settings and database here")] = None,
 ) -> None:
-    """Show a demo library, a bridge and a simulated till on this machine, on free ports."""
+    """Show a demo library, a bridge and a simulated till on this machine, on free ports.
+
+    Exit status: 0 all is well · 1 the ledgers do not agree · 2 it could not begin.
+    """
     log_as_json()
-    with _folder(folder) as place:
-        if once or as_json:
-            raise typer.Exit(_once(place, as_json=as_json))
-        uvloop.run(_until_stopped(place))
+    try:
+        with _folder(folder) as place:
+            if once or as_json:
+                raise typer.Exit(_once(place, as_json=as_json))
+            uvloop.run(_until_stopped(place))
+    except (TillbridgeError, OSError) as error:
+        typer.echo(f"tillbridge demo: {error}", err=True)
+        raise typer.Exit(2) from error
 
 
 def _once(folder: Path, *, as_json: bool) -> int:

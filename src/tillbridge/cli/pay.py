@@ -45,10 +45,10 @@ def pay(
         if charge:
             order["charges"] = [{"charge_id": each} for each in charge]
         payment = asyncio.run(_pay(_client(settings), order, quiet=as_json))
-    except Unreachable as lost:
-        typer.echo(f"tillbridge pay: {lost}", err=True)
+    except (Unreachable, KeyboardInterrupt) as lost:
+        typer.echo(f"tillbridge pay: {str(lost) or 'you have stopped waiting'}", err=True)
         typer.echo(
-            "The payment may be at the till. Do not take the money again: look at the till, and start the bridge. "
+            "The payment may be at the till. Do not take the money again: look at the till, and at the bridge. "
             "Asked again for the same charges, it shows this payment.",
             err=True,
         )
@@ -102,5 +102,6 @@ def _status(payment: Json) -> int:
 def _client(settings: Path) -> BridgeClient:
     file = read_settings(settings)
     bridge = file.settings.bridge
-    key = read_secret(f"{settings}, [bridge] api_key", file.folder, bridge.api_key_file, bridge.api_key_variable)
+    with file.placing():
+        key = read_secret(("bridge", "api_key"), file.folder, bridge.api_key_file, bridge.api_key_variable)
     return BridgeClient(f"http://{bridge.host}:{bridge.port}", key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +16,8 @@ import uvloop
 
 from tillbridge.composition import opened
 from tillbridge.errors import SettingsError
-from tillbridge.listening import listening_socket
+from tillbridge.listening import listening_socket, why_not_listening
+from tillbridge.reloading import reload_when_told
 from tillbridge.settings import SettingsFile, read_settings
 from tillbridge.web.app import make_app
 from tillbridge.web.serving import serving
@@ -23,11 +25,17 @@ from tillbridge.web.serving import serving
 SettingsOption = Annotated[Path, typer.Option("--settings", help="The settings file (TOML)")]
 
 
-def serve(settings: SettingsOption = Path("tillbridge.toml")) -> None:
-    """Run the bridge until it is told to stop."""
+def serve(
+    settings: SettingsOption = Path("tillbridge.toml"),
+    host: Annotated[str | None, typer.Option(help="Listen at this address, whatever the settings say")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Listen on this port, whatever the settings say; 0: a free one")
+    ] = None,
+) -> None:
+    """Run the bridge until it is told to stop. SIGHUP lets it read the file with the product map again."""
     log_as_json()
     try:
-        uvloop.run(_serve(read_settings(settings)))
+        uvloop.run(_serve(read_settings(settings), host, port))
     except (SettingsError, OSError) as error:
         typer.echo(f"tillbridge serve: {error}", err=True)
         raise typer.Exit(2) from error
@@ -46,14 +54,26 @@ def log_as_json() -> None:
     )
 
 
-async def _serve(file: SettingsFile) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    listener = listening_socket(file.settings.bridge.host, file.settings.bridge.port)
-    host, port = listener.getsockname()[:2]
+async def _serve(file: SettingsFile, host: str | None, port: int | None) -> None:
+    stop, again = asyncio.Event(), asyncio.Event()
+    for number, event in ((signal.SIGTERM, stop), (signal.SIGINT, stop), (signal.SIGHUP, again)):
+        asyncio.get_running_loop().add_signal_handler(number, event.set)
+    listener = _listener(file, host, port)
+    address = ":".join(map(str, listener.getsockname()[:2]))
     async with opened(file) as bridge, serving(make_app(bridge), listener):
-        typer.echo(f"tillbridge listens on http://{host}:{port}")
+        reloading = asyncio.create_task(reload_when_told(bridge.world, file, again))
+        typer.echo(f"tillbridge listens on http://{address}")
         sys.stdout.flush()
         await stop.wait()
+        reloading.cancel()
+        await asyncio.gather(reloading, return_exceptions=True)
+
+
+def _listener(file: SettingsFile, host: str | None, port: int | None) -> socket.socket:
+    named = file.settings.bridge
+    where = (named.host if host is None else host, named.port if port is None else port)
+    try:
+        return listening_socket(*where)
+    except OSError as error:
+        what = why_not_listening(*where, error)
+        raise file.error(("bridge", "port"), what, "End the program that has it, or change host or port") from error

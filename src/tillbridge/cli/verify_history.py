@@ -17,7 +17,8 @@ def verify_history(settings: SettingsOption = Path("tillbridge.toml")) -> None:
     """Check that no stored history was changed: every payment's chain of events and every day's seal."""
     try:
         file = read_settings(settings)
-        found = verify_file(file.folder / file.settings.bridge.database)
+        with file.placing(("bridge", "database")):
+            found = verify_file(file.folder / file.settings.bridge.database)
     except SettingsError as error:
         typer.echo(f"tillbridge verify-history: {error}", err=True)
         raise typer.Exit(2) from error

@@ -11,7 +11,8 @@ from typing import Any
 import aiohttp
 
 from tillbridge.bridge_client import Json
-from tillbridge.demo.stage import BRANCH, Stage, set_stage
+from tillbridge.demo.setup import BRANCH
+from tillbridge.demo.stage import Stage, set_stage
 from tillbridge.simulators.till.autopilot import Autopilot
 
 CARD = "21000001"
@@ -41,12 +42,13 @@ class Outcome:
 
 
 async def walk(folder: Path) -> Outcome:
-    """Collect and book one payment over three charges, one of them in part."""
+    """Set a stage in this folder with a till that acts by itself, and walk on it; raise TillbridgeError."""
     async with set_stage(folder, Autopilot("accept", after_s=0.3)) as stage:
-        return await _walk(stage)
+        return await walk_on(stage)
 
 
-async def _walk(stage: Stage) -> Outcome:
+async def walk_on(stage: Stage) -> Outcome:
+    """Collect and book one payment over three charges, one of them in part; raise Refusal where it cannot begin."""
     order: Json = {"card_number": CARD, "branch": BRANCH, "register": "10", "clerk": "demo", "sum_minor": SUM_MINOR}
     async with aiohttp.ClientSession() as session:
         payment = await stage.client.start(order | {"note": "Näyttelymaksu"})
@@ -54,7 +56,7 @@ async def _walk(stage: Stage) -> Outcome:
         before = _account(await _get(session, ledger))
         async for seen in stage.client.follow(str(payment["id"])):
             payment = seen
-        receipt = await _get(session, f"{stage.till}/api/payments/{payment['id']}/receipt")
+        receipt = await _receipt(session, stage, payment)
         till = await _get(session, f"{stage.till}/api/totals")
         library = await _get(session, f"{stage.library}/control/totals")
         after = _account(await _get(session, ledger))
@@ -68,7 +70,7 @@ async def _walk(stage: Stage) -> Outcome:
         till_minor=till["collected_minor"],
         library_minor=library["payments_minor"],
         payment=payment,
-        receipt=receipt["lines"],
+        receipt=receipt,
         account_before=before,
         account_after=after,
     )
@@ -77,6 +79,14 @@ async def _walk(stage: Stage) -> Outcome:
 def _account(ledger: Any) -> list[Json]:
     wanted = ("account_line_id", "side", "type", "description", "amount", "amount_outstanding", "status", "note")
     return [{key: line.get(key) for key in wanted} for line in ledger["lines"]]
+
+
+async def _receipt(session: aiohttp.ClientSession, stage: Stage, payment: Json) -> list[str]:
+    """Return the printed lines; a till that took no money prints nothing."""
+    if payment["collection"] != "paid":
+        return []
+    lines: list[str] = (await _get(session, f"{stage.till}/api/payments/{payment['id']}/receipt"))["lines"]
+    return lines
 
 
 async def _get(session: aiohttp.ClientSession, address: str) -> Any:

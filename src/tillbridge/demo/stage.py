@@ -12,6 +12,7 @@ from typing import Any
 
 from tillbridge.bridge_client import BridgeClient
 from tillbridge.composition import Bridge, opened
+from tillbridge.demo.setup import HOST, OFFICES, PRODUCTS, SOURCE, USUAL, Setup, settings_text
 from tillbridge.listening import listening_socket
 from tillbridge.service.ports import Limits
 from tillbridge.settings import read_settings
@@ -23,22 +24,6 @@ from tillbridge.simulators.till.server import running
 from tillbridge.simulators.till.settings import TillSettings
 from tillbridge.web.app import make_app
 from tillbridge.web.serving import serving
-
-HOST = "127.0.0.1"
-SOURCE = "KOHA"
-OFFICES = {"10": "Kassa 1", "11": "Kassa 2"}
-BRANCH = "CPL"
-
-PRODUCTS = """\
-# branch: debit type: the till's product code
-Default:
-  OVERDUE: 1000
-  LOST: 2000
-  NEW_CARD: 3222
-  RESERVE: 1100
-  COPY: 4100
-  Default: 9000
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,31 +55,34 @@ class Scenery:
 
 
 @contextlib.asynccontextmanager
-async def set_scenery(folder: Path, port: int, **till: Any) -> AsyncIterator[Scenery]:
+async def set_scenery(folder: Path, port: int, setup: Setup = USUAL, **till: Any) -> AsyncIterator[Scenery]:
     """Start the demo library and the register server, and write settings for a bridge on `port`.
 
     `till` changes the register server's settings (simulators.till.TillSettings).
     """
     keys = {name: _secret(folder, name) for name in ("ceepos", "koha", "api-key")}
-    account = StaffAccount("tillbridge", keys["koha"], password=keys["koha"])
-    till_settings = TillSettings(SOURCE, keys["ceepos"], OFFICES, **{"api_version": "3.0"} | till)
+    account = StaffAccount("tillbridge", keys["koha"])
+    told = {"api_version": setup.api_version, "order": setup.order} | till
+    till_settings = TillSettings(SOURCE, keys["ceepos"], OFFICES, **told)
     library_app = build_app(DemoLibrarySettings(accounts=(account,)))
-    async with serving_library(library_app) as library, running(till_settings) as register_server:
+    tls = setup.https.server if setup.https else None
+    async with serving_library(library_app) as library, running(till_settings, tls=tls) as register_server:
         (folder / "products.yaml").write_text(PRODUCTS, encoding="utf-8")
         settings = folder / "tillbridge.toml"
-        settings.write_text(_settings(port, library, register_server.protocol_address), encoding="utf-8")
+        text = settings_text(setup, port, library, register_server.protocol_address)
+        settings.write_text(text, encoding="utf-8")
         yield Scenery(port, library, register_server.address, settings, keys["api-key"])
 
 
 @contextlib.asynccontextmanager
 async def set_stage(
-    folder: Path, autopilot: Autopilot | None = None, limits: Limits | None = None
+    folder: Path, autopilot: Autopilot | None = None, limits: Limits | None = None, setup: Setup = USUAL
 ) -> AsyncIterator[Stage]:
     """Start the demo library, the register server and the bridge, and stop them when the block ends."""
     async with contextlib.AsyncExitStack() as stack:
         listener = listening_socket(HOST, 0)
         port = listener.getsockname()[1]
-        scenery = await stack.enter_async_context(set_scenery(folder, port, autopilot=autopilot or Autopilot()))
+        scenery = await stack.enter_async_context(set_scenery(folder, port, setup, autopilot=autopilot or Autopilot()))
         bridge = await stack.enter_async_context(opened(read_settings(scenery.settings), limits))
         await stack.enter_async_context(serving(make_app(bridge), listener))
         client = await stack.enter_async_context(BridgeClient(scenery.address, scenery.api_key))
@@ -108,39 +96,3 @@ def _secret(folder: Path, name: str) -> str:
     secret = secrets.token_urlsafe(24)
     path.write_text(f"{secret}\n", encoding="utf-8")
     return secret
-
-
-def _settings(port: int, library: str, register_server: str) -> str:
-    return f"""\
-[bridge]
-public_address = "http://{HOST}:{port}"
-host = "{HOST}"
-port = {port}
-database = "tillbridge.db"
-product_map = "products.yaml"
-api_key_file = "secrets/api-key"
-
-[library]
-kind = "koha"
-address = "{library}"
-client_id = "tillbridge"
-client_secret_file = "secrets/koha"
-payment_type = "CEEPOS"
-
-[register_server.demo]
-kind = "ceepos"
-address = "{register_server}"
-source = "{SOURCE}"
-secret_file = "secrets/ceepos"
-mode = 2
-api_version = "3.0"
-receipt_description = "borrower"
-
-[branch.CPL]
-register_server = "demo"
-registers = {{ 10 = "Kassa 1", 11 = "Kassa 2" }}
-
-[branch.MPL]
-register_server = "demo"
-registers = {{ 10 = "Kassa 1", 11 = "Kassa 2" }}
-"""

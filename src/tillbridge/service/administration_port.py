@@ -52,7 +52,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class ProductMapVersion:
-    """Keep one version of the product map as its text; `origin` says whether it came from the file or the API."""
+    """Keep one version of the product map as its text; `origin` is file, api or command: where it came from."""
 
     version: int
     at: float
@@ -80,6 +80,8 @@ class Alarm:
     case_id: int
     channel: str
     attempts: int
+    tried_at: float | None
+    """When it was tried last."""
 
 
 class Administration(Protocol):
@@ -141,10 +143,18 @@ class Administration(Protocol):
         """Remember that the news of a case has to go out."""
         ...
 
-    def waiting_alarms(self, limit: int) -> tuple[Alarm, ...]:
-        """List what has not gone out yet, oldest first."""
+    def waiting_alarms(self, channel: str, limit: int) -> tuple[Alarm, ...]:
+        """List what has not gone out over a channel yet, oldest first."""
         ...
 
-    def alarm_tried(self, alarm_id: int, done_at: float | None) -> None:
-        """Count an attempt, and remember when it succeeded or was given up."""
+    def last_alarm_at(self, channel: str) -> float | None:
+        """Return when a message was last tried over this channel."""
+        ...
+
+    def alarm_tried(self, alarm_id: int, at: float, *, delivered: bool) -> None:
+        """Count an attempt; what was delivered waits no longer."""
+        ...
+
+    def end_alarm(self, alarm_id: int, at: float) -> None:
+        """Let an alarm wait no longer although it was not delivered."""
         ...

@@ -21,13 +21,17 @@ from tillbridge.service.library_port import (
     Recorded,
     Unavailable,
 )
+from tillbridge.service.planning import Owed
 from tillbridge.service.ports import World
-from tillbridge.service.settling import SETTLED_THERE, TRACES, Owed, Settling
-from tillbridge.service.store_port import CaseKind, StoredCredit, Task, Transaction
+from tillbridge.service.settling import SETTLED_THERE, TRACES, Settling
+from tillbridge.service.store_port import CaseKind, CreditState, StoredCredit, Task, Transaction
 from tillbridge.service.weighing import Wrong, may_spill, reference_of
 
 WRITE_MARGIN_S = 5.0
 """What must be left of the lease beyond the longest time that the write may take."""
+
+LOOKED_FOR = (*TRACES, CreditState.BOOKED)
+"""Credits that the next one depends on: they are read again, since a librarian may have taken them back."""
 
 HANG_MARGIN_S = 2.0
 """How far beyond its own limit an adapter's write is waited for: less than the margin above."""
@@ -72,9 +76,8 @@ class Booker:
 
     async def look_up(self, task: Task, lease: Lease) -> None:
         """Ask the library system what became of a booking in doubt, or of a case that is settled there."""
-        payment = await self._world.store.read(lambda tx: tx.payment(task.payment_id))
-        if payment is None or payment.booking not in (Booking.UNKNOWN, *SETTLED_THERE):
-            await self._world.store.write(lambda tx: tx.finish_task(task))
+        payment = await self._world.store.write(lambda tx: self._asked_about(tx, task))
+        if payment is None:
             return
         seen = await self._see(payment, credits_too=True, charges_too=False)
         if isinstance(seen, _Seen):
@@ -87,13 +90,20 @@ class Booker:
         payment = tx.payment(task.payment_id)
         if payment is not None and payment.booking is Booking.DUE:
             if tx.lock_patron(payment):
-                return payment, any(credit.state in TRACES for credit in tx.credits(payment.id))
+                return payment, any(credit.state in LOOKED_FOR for credit in tx.credits(payment.id))
             tx.postpone_task(task, self._world.clock.now() + self._world.limits.patron_busy_s, task.attempt)
         elif payment is not None and payment.booking is Booking.BOOKING:
             stopped = MaybeRecorded("the bridge stopped while it was booking", ended=False)
             Settling(tx, self._world, task, payment).doubt(stopped)
         else:
             tx.finish_task(task)
+        return None
+
+    def _asked_about(self, tx: Transaction, task: Task) -> Payment | None:
+        payment = tx.payment(task.payment_id)
+        if payment is not None and payment.booking in (Booking.UNKNOWN, *SETTLED_THERE):
+            return payment
+        tx.finish_task(task)
         return None
 
     async def watch(self, task: Task, lease: Lease) -> None:
@@ -103,7 +113,7 @@ class Booker:
         def store(tx: Transaction) -> None:
             payment = tx.payment(task.payment_id)
             if payment is not None and payment.booking in LATE:
-                Collecting(tx, self._world.clock.now(), self._world.limits).open_case(payment, CaseKind.NOT_BOOKED, {})
+                Collecting(tx, self._world.clock.now(), self._world).open_case(payment, CaseKind.NOT_BOOKED, {})
             tx.finish_task(task)
 
         await self._world.store.write(store)

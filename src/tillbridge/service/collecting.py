@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tillbridge.domain.history import Event
 from tillbridge.domain.lifecycle import REVERSED_TILL, Booking, Collection, Done, Heard, Reaction
 from tillbridge.domain.payment import Payment
-from tillbridge.service.ports import Limits
-from tillbridge.service.store_port import CaseKind, CreditState, TaskKind, Transaction
+from tillbridge.service.alarming import put_on_list
+from tillbridge.service.ports import World
+from tillbridge.service.store_port import Case, CaseKind, CreditState, TaskKind, Transaction
 
 BOOKING_CASES = frozenset(
     {
         CaseKind.SUM_DIFFERS,
+        CaseKind.SAME_RECEIPT,
         CaseKind.COLLECTED_TWICE,
         CaseKind.SURPLUS,
         CaseKind.NOT_APPLIED,
@@ -24,6 +28,12 @@ BOOKING_CASES = frozenset(
         CaseKind.REFUSED_BY_LIBRARY,
     }
 )
+FOR_A_PERSON = frozenset({CaseKind.SUM_DIFFERS, CaseKind.SAME_RECEIPT})
+"""Cases that no answer of the library system can end: until a person has decided, nothing more goes out."""
+
+ANSWERED_THERE = frozenset({CaseKind.NOT_APPLIED, CaseKind.WRONG_CREDIT, CaseKind.BOOKED_TWICE})
+"""Cases that a person settles in the library system, where the bridge sees it by itself."""
+
 LATE = (Booking.DUE, Booking.BOOKING, Booking.UNKNOWN)
 """Bookings that should come to an end by themselves, and soon."""
 
@@ -50,11 +60,35 @@ class News:
         return {key: value for key, value in facts.items() if value not in ("", None)}
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Hold a payment's events so far: what is heard now may have been heard before."""
+
+    events: tuple[Event, ...] = ()
+
+    @property
+    def sums(self) -> list[int]:
+        """List the sums that signed messages have named, in order."""
+        return [found for event in self.events if isinstance(found := event.facts.get("sum_minor"), int)]
+
+    @property
+    def reported_receipts(self) -> set[object]:
+        """Return the receipt numbers with which reports have said paid, while they were believed."""
+        paid = (str(Heard.TILL_PAID), str(Reaction.DUPLICATE))
+        reports = [event.facts for event in self.events if event.kind in paid and event.facts.get("via") == "report"]
+        return {facts.get("receipt") for facts in reports} - {None}
+
+    def ends_with(self, reaction: Reaction, facts: Mapping[str, object]) -> bool:
+        """Tell whether this was noted since the payment last changed: a flood of it must not fill the disk."""
+        since = itertools.takewhile(lambda event: event.kind in set(Reaction), reversed(self.events))
+        return any((event.kind, event.facts) == (reaction, facts) for event in since)
+
+
 class Collecting:
     """Apply news to payments in one transaction at one instant."""
 
-    def __init__(self, transaction: Transaction, now: float, limits: Limits) -> None:
-        self._tx, self._now, self._limits = transaction, now, limits
+    def __init__(self, transaction: Transaction, now: float, world: World) -> None:
+        self._tx, self._now, self._world = transaction, now, world
 
     @property
     def now(self) -> float:
@@ -62,14 +96,22 @@ class Collecting:
         return self._now
 
     def hear(self, payment: Payment, news: News) -> tuple[Payment, Reaction | None]:
-        """Let the table decide what the news mean, store it, and set off what follows."""
+        """Let the table decide what the news mean, store it, and set off what follows, for other payments too."""
+        after, reaction = self._hear(payment, news)
+        if news.heard is Heard.TILL_PAID and news.receipt_number is not None:
+            self._doubt_typed_receipts(after, news.receipt_number)
+        return after, reaction
+
+    def _hear(self, payment: Payment, news: News) -> tuple[Payment, Reaction | None]:
         follows = self._follows(payment, news)
         if isinstance(follows, Reaction):
             return self._react(payment, news, follows), follows
-        saved = self._tx.save(_with_receipt(follows, news))
+        # What went before an outcome says nothing about it, and is not read: this is the way that most payments go.
+        past = Past() if payment.undecided else self._past(payment)
+        saved = self._tx.save(_with_receipt(follows, news, past))
         facts = news.facts | {"to": str(saved.standing)}
         self._tx.append_event(saved.id, self._now, news.actor, news.heard, facts)
-        return self._consequences(payment, saved, news), None
+        return self._consequences(payment, saved, news, past), None
 
     def advance(self, payment: Payment, done: Done, actor: str, facts: Mapping[str, object]) -> Payment:
         """Advance the booking by the table, with its event; a payment that lets go of its claims does so here."""
@@ -81,25 +123,51 @@ class Collecting:
             # Whoever was reading for this booking finds it gone, and may never come back to let go of the patron.
             self._tx.unlock_patron(saved, self._now)
         if payment.booking is Booking.BLOCKED:
-            # What the library system has says nothing about the sum that the till named.
-            answered = BOOKING_CASES - {CaseKind.SUM_DIFFERS} if done is Done.CONFIRMED else BOOKING_CASES
+            answered = BOOKING_CASES - FOR_A_PERSON if done is Done.CONFIRMED else BOOKING_CASES
             self.close_cases(saved, answered, actor, str(done))
         if saved.booking not in LATE:
             self._tx.drop_tasks(saved.id, TaskKind.WATCH)
             self.close_cases(saved, frozenset({CaseKind.NOT_BOOKED}), actor, str(done))
+        if done is Done.ABSENT and self.waits_for_a_person(saved):
+            return self.advance(saved, Done.BLOCK, "bridge", {"why": "a person must decide before it is sent again"})
         return saved
 
-    def block(self, payment: Payment, kind: CaseKind, facts: Mapping[str, object], other: str | None = None) -> Payment:
+    def due_again(self, payment: Payment, actor: str, facts: Mapping[str, object]) -> Payment:
+        """Let a blocked booking be tried again."""
+        due = self.advance(payment, Done.TRY_AGAIN, actor, facts)
+        # To book looks first at what is there; whoever looks for the case's sake looks in vain from now on.
+        self._tx.drop_tasks(due.id, TaskKind.LOOK_UP)
+        self._tx.claim_free(due)
+        self._tx.add_task(due.id, TaskKind.BOOK, self._now)
+        self._tx.add_task(due.id, TaskKind.WATCH, self._now + self._world.limits.late_s)
+        return due
+
+    def booking_cases(self, payment: Payment) -> list[Case]:
+        """List the open cases that stand in the way of the payment's booking."""
+        return [case for case in self._tx.open_cases(payment.id) if case.kind in BOOKING_CASES]
+
+    def waits_for_a_person(self, payment: Payment) -> bool:
+        """Tell whether a person must decide before anything more goes out for the payment."""
+        return any(case.kind in FOR_A_PERSON for case in self._tx.open_cases(payment.id))
+
+    def block(
+        self, payment: Payment, kind: CaseKind, facts: Mapping[str, object], others: Sequence[str] = ()
+    ) -> Payment:
         """Stop the booking until a person has acted, with its case."""
-        saved = self.advance(payment, Done.BLOCK, "bridge", {"case": str(kind)} | dict(facts))
-        self.open_case(saved, kind, facts, other)
+        named = {"others": list(others)} if others else {}
+        saved = self.advance(payment, Done.BLOCK, "bridge", {"case": str(kind)} | dict(facts) | named)
+        self.open_case(saved, kind, facts, others)
         return saved
 
     def open_case(
-        self, payment: Payment, kind: CaseKind, facts: Mapping[str, object], other: str | None = None
+        self, payment: Payment, kind: CaseKind, facts: Mapping[str, object], others: Sequence[str] = ()
     ) -> None:
-        """Put the payment on the list of open cases."""
-        self._tx.open_case(kind, payment.id, self._now, facts, other)
+        """Put the payment on the list of open cases; the screens of the others say so at once."""
+        cases = self._tx.open_cases(payment.id) if others else ()
+        known = {other for case in cases if case.kind is kind for other in case.other_payment_ids}
+        put_on_list(self._tx, self._world, kind, payment.id, self._now, facts, others)
+        for other in sorted(set(others) - known):
+            self._tx.append_event(other, self._now, "bridge", "named", {"case": str(kind), "other": payment.id})
 
     def close_cases(self, payment: Payment, kinds: frozenset[CaseKind], actor: str, resolution: str) -> None:
         """Take the payment's open cases of these kinds off the list."""
@@ -114,14 +182,14 @@ class Collecting:
         if payment.booking in (Booking.REVERSAL_DUE, Booking.REVERSING, Booking.REVERSED):
             return payment
         states = {credit.state for credit in self._tx.credits(payment.id)}
-        traces = payment.booking is Booking.BOOKED or states - {CreditState.PLANNED}
+        traces = payment.booking is Booking.BOOKED or states
         done = Done.RETURNED_BOOKED if traces else Done.RETURNED_UNBOOKED
         saved = self.advance(payment, done, actor, {})
         self._tx.drop_tasks(saved.id, TaskKind.BOOK, TaskKind.LOOK_UP)
         if saved.booking is Booking.REVERSAL_DUE:
             self._ask_for_void(saved)
             surely_there = states & {CreditState.SENT, CreditState.BOOKED}
-            pause = self._limits.look_again_s if surely_there else 0.0
+            pause = self._world.limits.look_again_s if surely_there else 0.0
             self._tx.add_task(saved.id, TaskKind.LOOK_UP, self._now + pause)
         return saved
 
@@ -135,36 +203,36 @@ class Collecting:
         same_receipt = news.receipt_number is not None and news.receipt_number == payment.receipt_number
         return Reaction.DUPLICATE if same_receipt else follows
 
+    def _past(self, payment: Payment) -> Past:
+        return Past(tuple(event for event, _ in self._tx.history(payment.id)))
+
     def _react(self, payment: Payment, news: News, reaction: Reaction) -> Payment:
-        facts = news.facts | {"heard": str(news.heard)}
-        self._tx.append_event(payment.id, self._now, news.actor, reaction, facts)
+        past, facts = self._past(payment), news.facts | {"heard": str(news.heard)}
+        if not past.ends_with(reaction, facts):
+            self._tx.append_event(payment.id, self._now, news.actor, reaction, facts)
         if reaction is Reaction.CONTRADICTION:
             self.open_case(payment, CaseKind.CONTRADICTION, facts | {"stood": str(payment.standing)})
         if reaction is Reaction.DUPLICATE and news.heard is Heard.TILL_PAID:
-            return self._paid_again(payment, news)
+            return self._paid_again(payment, news, past)
         return payment
 
-    def _paid_again(self, payment: Payment, news: News) -> Payment:
-        if payment.receipt_number is None and news.receipt_number is not None:
-            payment = self._tx.save(replace(payment, receipt_number=news.receipt_number))
-        if self._another_report(payment, news):
-            self.open_case(payment, CaseKind.CONTRADICTION, news.facts | {"stood": str(payment.standing)})
-        return self._doubt_the_sum(payment, news) if self._sum_differs(payment, news) else payment
+    def _paid_again(self, payment: Payment, news: News, past: Past) -> Payment:
+        receipt = payment.receipt_number or news.receipt_number
+        # In mode 2 the answer decides and names no sum: the report behind it is the first that does.
+        known = replace(payment, receipt_number=receipt, collected_minor=_collected(payment, news, past))
+        if known != payment:
+            known = self._tx.save(known)
+        if known.collected_minor != payment.collected_minor:
+            sums = {"collected_minor": known.collected_minor, "rounding_minor": known.rounding_minor}
+            self._tx.append_event(known.id, self._now, news.actor, "sum_named", sums)
+        if _another_report(news, past):
+            self.open_case(known, CaseKind.CONTRADICTION, news.facts | {"stood": str(known.standing)})
+        return self._doubt_the_sum(known, news.sum_minor) if self._sum_is_odd(known, news, past) else known
 
-    def _another_report(self, payment: Payment, news: News) -> bool:
-        """Tell whether two reports name different receipts: the money may have been taken twice.
-
-        An answer and a report may number differently, so they are not held against each other.
-        """
-        paid = (str(Heard.TILL_PAID), str(Reaction.DUPLICATE))
-        events = [event.facts for event, _ in self._tx.history(payment.id) if event.kind in paid]
-        receipts = {facts.get("receipt") for facts in events if facts.get("via") == news.via == "report"}
-        return len(receipts - {None}) > 1
-
-    def _consequences(self, before: Payment, payment: Payment, news: News) -> Payment:
+    def _consequences(self, before: Payment, payment: Payment, news: News, past: Past) -> Payment:
         if payment.collection is Collection.UNKNOWN:
             self._tx.drop_tasks(payment.id, TaskKind.SEND, TaskKind.LIMIT)
-            ask_at = max(self._now, payment.created_at + self._limits.ask_s)
+            ask_at = max(self._now, payment.created_at + self._world.limits.ask_s)
             self._tx.add_task(payment.id, TaskKind.ASK, ask_at)
         if payment.undecided:
             return payment
@@ -174,14 +242,15 @@ class Collecting:
         match payment.collection:
             case Collection.PAID if before.collection is not Collection.PAID:
                 return self.money_taken(payment, news)
-            case Collection.PAID if self._sum_differs(payment, news):
-                return self._doubt_the_sum(payment, news)
+            case Collection.PAID:
+                odd = self._sum_is_odd(payment, news, past)
+                return self._prove(self._doubt_the_sum(payment, news.sum_minor) if odd else payment, news.actor)
             case Collection.REVERSED if before.collection is Collection.PAID and payment.booking is Booking.NONE:
                 # A person had settled it by hand, and only a person knows what there is to take back.
                 self._ask_for_void(payment)
             case Collection.REVERSED:
                 return self.money_returned(payment, news.actor)
-            case Collection.CANCELLED | Collection.REFUSED:
+            case Collection.CANCELLED | Collection.REFUSED:  # the last case
                 self._tx.release_claims(payment.id)
         return payment
 
@@ -189,33 +258,82 @@ class Collecting:
         """Make the booking due, unless a person must look at it first."""
         sums = {"collected_minor": payment.collected_minor, "rounding_minor": payment.rounding_minor}
         due = self.advance(payment, Done.MONEY_TAKEN, news.actor, sums)
-        self._tx.add_task(due.id, TaskKind.WATCH, self._now + self._limits.late_s)
-        other = self._tx.claim(due)
-        if other is not None:
-            self._tx.claim_free(due)
-            due = self.block(due, CaseKind.COLLECTED_TWICE, {"other": other}, other)
-        if self._sum_differs(due, news):
-            return self._doubt_the_sum(due, news)
+        self._tx.add_task(due.id, TaskKind.WATCH, self._now + self._world.limits.late_s)
+        if others := self._tx.reclaim(due):
+            due = self.block(due, CaseKind.COLLECTED_TWICE, {}, others)
+        if self._beyond_rounding(due):
+            return self._doubt_the_sum(due, due.collected_minor)
         if due.booking is Booking.DUE:
             self._tx.add_task(due.id, TaskKind.BOOK, self._now)
         return due
 
-    def _sum_differs(self, payment: Payment, news: News) -> bool:
-        if news.sum_minor is None:
-            return False
-        return abs(news.sum_minor - payment.total.minor) > self._limits.rounding_minor
+    def _sum_is_odd(self, payment: Payment, news: News, past: Past) -> bool:
+        """Tell whether the till names a sum for the first time that is beyond rounding, or unlike its own first one.
 
-    def _doubt_the_sum(self, payment: Payment, news: News) -> Payment:
-        facts = {"collected_minor": news.sum_minor, "total_minor": payment.total.minor}
+        One that was heard before has had its case, which a person may have answered since.
+        """
+        if news.sum_minor is None or news.sum_minor in past.sums:
+            return False
+        return news.sum_minor != payment.collected_minor or self._beyond_rounding(payment)
+
+    def _beyond_rounding(self, payment: Payment) -> bool:
+        return abs(payment.rounding_minor) > self._world.limits.rounding_minor
+
+    def _doubt_the_sum(self, payment: Payment, sum_minor: int | None) -> Payment:
+        facts = {"collected_minor": sum_minor, "total_minor": payment.total.minor}
+        return self._doubt(payment, CaseKind.SUM_DIFFERS, facts)
+
+    def _doubt_typed_receipts(self, payment: Payment, receipt_number: str) -> None:
+        """Doubt what a person typed for another payment: the till itself names it for this one.
+
+        Once for each pair, and not where the two collide in a case already. Receipts that tills named are not held
+        against each other, since tills may number alike.
+        """
+        holders = self._tx.typed_receipt_holders(payment, receipt_number)
+        cases = self._tx.open_cases(payment.id) if holders else ()
+        colliding = {other for case in cases for other in case.other_payment_ids}
+        for holder in holders:
+            if holder.id not in colliding:
+                self._doubt(holder, CaseKind.SAME_RECEIPT, {"receipt": receipt_number}, (payment.id,))
+
+    def _doubt(
+        self, payment: Payment, kind: CaseKind, facts: Mapping[str, object], others: Sequence[str] = ()
+    ) -> Payment:
+        """Let a person decide before it is booked; what has been begun is settled, with its case beside it."""
         if payment.booking is not Booking.DUE:
-            self.open_case(payment, CaseKind.SUM_DIFFERS, facts)
+            self.open_case(payment, kind, facts, others)
             return payment
         self._tx.drop_tasks(payment.id, TaskKind.BOOK)
-        return self.block(payment, CaseKind.SUM_DIFFERS, facts)
+        return self.block(payment, kind, facts, others)
+
+    def _prove(self, payment: Payment, actor: str) -> Payment:
+        """End what was doubted in a person's word: the till has said so itself."""
+        self.close_cases(payment, frozenset({CaseKind.SAME_RECEIPT}), actor, str(payment.standing))
+        if payment.booking is not Booking.BLOCKED or self.booking_cases(payment):
+            return payment
+        return self.due_again(payment, actor, {"why": "the till has said so itself"})
 
 
-def _with_receipt(payment: Payment, news: News) -> Payment:
+def _with_receipt(payment: Payment, news: News, past: Past) -> Payment:
     if news.heard not in (Heard.TILL_PAID, Heard.CLERK_PAID):
         return payment
-    collected = payment.total.minor if news.sum_minor is None else news.sum_minor
-    return replace(payment, receipt_number=news.receipt_number or payment.receipt_number, collected_minor=collected)
+    receipt = news.receipt_number or payment.receipt_number
+    asked = replace(payment, receipt_number=receipt, collected_minor=payment.total.minor)
+    return replace(asked, collected_minor=_collected(asked, news, past))
+
+
+def _collected(payment: Payment, news: News, past: Past) -> int | None:
+    """Return the first sum that the till has named, else what the payment has already."""
+    sums = [*past.sums, *([] if news.sum_minor is None else [news.sum_minor])]
+    return sums[0] if sums else payment.collected_minor
+
+
+def _another_report(news: News, past: Past) -> bool:
+    """Tell whether a report names another receipt than those before: the money may have been taken twice.
+
+    An answer and a report may number differently, so they are not held against each other. One that was heard before
+    has had its case, which a person may have answered since.
+    """
+    if news.via != "report" or news.receipt_number is None:
+        return False
+    return bool(past.reported_receipts) and news.receipt_number not in past.reported_receipts

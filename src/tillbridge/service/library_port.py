@@ -10,7 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from tillbridge.service.checking_port import LibraryChecks
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,11 @@ class LibrarySystem(Protocol):
     """The longest time that `record` may take."""
 
     currency: str
+
+    @property
+    def checks(self) -> LibraryChecks:
+        """Return what can be looked at before the first customer."""
+        ...
 
     async def patron_by_card(self, card_number: str) -> Patron | NoSuchPatron | Unavailable:
         """Find the one patron with exactly this card number."""

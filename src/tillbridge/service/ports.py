@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tillbridge.service.alarm_port import Alarms
 from tillbridge.service.library_port import LibrarySystem
 from tillbridge.service.products import Products
 from tillbridge.service.register_port import Register
@@ -52,6 +53,8 @@ class Limits:
     """How long after its last byte a write to the library system may still be running somewhere."""
     late_s: float = 120.0
     """How long a collected payment may stay unbooked before it stands on the list."""
+    remind_s: float = 180.0
+    """How long the till may have a payment before the clerk is reminded of it."""
     fresh_s: float = 5.0
     """How old the reading of the charges may be when the message goes to the till."""
     booking_again_s: tuple[float, ...] = (5.0, 30.0, 120.0, 600.0)
@@ -86,3 +89,4 @@ class World:
     branches: Mapping[str, Branch]
     products: Products
     limits: Limits = Limits()
+    alarms: Alarms = field(default_factory=Alarms)

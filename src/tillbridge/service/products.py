@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,7 +21,8 @@ from tillbridge.service.store_port import Store, Transaction
 if TYPE_CHECKING:
     from tillbridge.service.ports import World
 
-FILE = "file"
+FILE, COMMAND = "file", "command"
+"""Where a version of the product map came from."""
 
 LOOK_S = 5.0
 """The net beneath the wake-ups."""
@@ -70,10 +71,18 @@ class Products:
 
     async def refresh(self, store: Store) -> None:
         """Read what counts; raise SettingsError where the stored text cannot be read, and leave all as it was."""
-        version, switches = await store.read(lambda tx: (tx.product_map(), tx.branch_switches()))
+        self.take(*await store.read(stored))
+
+    def take(self, version: ProductMapVersion | None, switches: Sequence[BranchSwitch]) -> None:
+        """Let what is stored count; raise SettingsError where the text cannot be read, and leave all as it was."""
         if version is not None and version != self._version:
             self.count(version)
         self._switches = {switch.branch: switch for switch in switches}
+
+
+def stored(tx: Transaction) -> tuple[ProductMapVersion | None, tuple[BranchSwitch, ...]]:
+    """Read what counts: the newest product map, and the newest switch of every branch."""
+    return tx.product_map(), tx.branch_switches()
 
 
 class KeepingUp:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tillbridge.domain.money import Money
+
+if TYPE_CHECKING:
+    from tillbridge.service.checking_port import RegisterChecks
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,11 @@ class Register(Protocol):
 
     answer_limit_s: float
     """The longest time that `send` may take before it answers `NoOutcome` by itself."""
+
+    @property
+    def checks(self) -> RegisterChecks:
+        """Return what can be looked at before the first customer."""
+        ...
 
     async def send(self, order: Order, at_register: Callable[[], Awaitable[None]]) -> Answer:
         """Send the order once, over a fresh connection, and return what became of it.

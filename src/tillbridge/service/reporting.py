@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tillbridge.domain.lifecycle import Heard
 from tillbridge.domain.payment import Payment
+from tillbridge.service.alarming import put_on_list
 from tillbridge.service.collecting import Collecting, News
 from tillbridge.service.ports import World
 from tillbridge.service.register_port import (
@@ -23,7 +24,10 @@ from tillbridge.service.register_port import (
 from tillbridge.service.store_port import CaseKind, Message, Transaction
 
 REPEATS_KEPT = 3
-"""How often the same bytes are stored; more of them say nothing new, and must not fill the disk."""
+"""How often the same bytes of a report are stored: a flood of them must not fill the disk."""
+
+STRAY = "unknown id: "
+"""What is written before the verdict on a report for a payment that nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,11 @@ async def take_report(world: World, servers: Sequence[str], raw: bytes, address_
             # It proves nothing, so it is kept among the strays, of which there is room for so many.
             tx.keep_message(Message(world.clock.now(), "report", f"{payment.id}: {_label(verdict)}", raw))
             return Reply(400, verdict.why)
-        if sum(message.raw == raw for message in tx.messages(payment.id)) >= REPEATS_KEPT:
-            return Reply(200)
-        tx.keep_message(Message(world.clock.now(), "report", _label(verdict), raw, payment.id))
-        return _take(Collecting(tx, world.clock.now(), world.limits), payment, verdict)
+        message = Message(world.clock.now(), "report", _label(verdict), raw, payment.id)
+        if sum((kept.direction, kept.raw) == ("report", raw) for kept in tx.messages(payment.id)) < REPEATS_KEPT:
+            tx.keep_message(message)
+        # Heard every time: what it meant before may not be what it means now.
+        return _take(Collecting(tx, world.clock.now(), world), payment, verdict)
 
     reply = await world.store.write(store)
     world.notifier.changed()
@@ -90,14 +95,14 @@ def _take(collecting: Collecting, payment: Payment, verdict: Paid | Cancelled | 
 def _stray(tx: Transaction, world: World, servers: Sequence[str], report: Report) -> Reply:
     verdict = _stray_verdict(world, servers, report)
     now = world.clock.now()
-    tx.keep_message(Message(now, "report", f"unknown id: {_label(verdict)}", report.raw))
+    tx.keep_message(Message(now, "report", f"{STRAY}{_label(verdict)}", report.raw))
     match verdict:
         case Forged(why):
             return Reply(400, why)
         case Paid(receipt, total):
             facts = {"reported_id": report.payment_id, "receipt": receipt, "sum_minor": total}
             if not tx.stray_is_known(report.payment_id):
-                tx.open_case(CaseKind.PAID_FOR_UNKNOWN_ID, None, now, facts)
+                put_on_list(tx, world, CaseKind.PAID_FOR_UNKNOWN_ID, None, now, facts)
     return Reply(404, "no payment has this id")
 
 

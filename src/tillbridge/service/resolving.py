@@ -10,6 +10,7 @@ from tillbridge.domain.lifecycle import Booking, Collection, Done, Heard
 from tillbridge.domain.payment import Payment
 from tillbridge.errors import Declined
 from tillbridge.service.collecting import BOOKING_CASES, Collecting, News
+from tillbridge.service.planning import lacking
 from tillbridge.service.ports import World
 from tillbridge.service.settling import SETTLED_THERE
 from tillbridge.service.starting import need_fresh_receipt
@@ -33,18 +34,22 @@ ACTIONS: dict[CaseKind, frozenset[Action]] = {
     CaseKind.CONTRADICTION: frozenset({Action.PAID, Action.NOT_PAID, Action.SETTLED}),
     CaseKind.PAID_FOR_UNKNOWN_ID: frozenset({Action.SETTLED}),
     CaseKind.SUM_DIFFERS: frozenset({Action.BOOK, Action.SETTLED}),
-    CaseKind.COLLECTED_TWICE: frozenset({Action.BOOK, Action.SETTLED}),
+    CaseKind.SAME_RECEIPT: frozenset({Action.BOOK, Action.NOT_PAID, Action.SETTLED}),
+    CaseKind.COLLECTED_TWICE: frozenset({Action.OTHER_PATRON, Action.BOOK, Action.SETTLED}),
     CaseKind.NOT_BOOKED: frozenset({Action.LOOK}),
-    CaseKind.SURPLUS: frozenset({Action.BOOK, Action.SETTLED}),
+    CaseKind.SURPLUS: frozenset({Action.OTHER_PATRON, Action.BOOK, Action.SETTLED}),
     CaseKind.NOT_APPLIED: frozenset({Action.LOOK, Action.SETTLED}),
     CaseKind.WRONG_CREDIT: frozenset({Action.LOOK, Action.SETTLED}),
     CaseKind.BOOKED_TWICE: frozenset({Action.LOOK, Action.SETTLED}),
-    CaseKind.CREDIT_VOIDED: frozenset({Action.BOOK, Action.SETTLED}),
+    CaseKind.CREDIT_VOIDED: frozenset({Action.OTHER_PATRON, Action.BOOK, Action.SETTLED}),
     CaseKind.PATRON_GONE: frozenset({Action.OTHER_PATRON, Action.BOOK, Action.SETTLED}),
     CaseKind.REFUSED_BY_LIBRARY: frozenset({Action.BOOK, Action.SETTLED}),
     CaseKind.VOID_BY_HAND: frozenset({Action.LOOK, Action.SETTLED}),
 }
-"""What may be decided about which case."""
+"""What may be decided about which case.
+
+Another patron may be named wherever the charges, or a credit, were looked for and not found: at the wrong one, perhaps.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ async def stop_waiting(world: World, payment_id: str, clerk: str) -> Payment:
         if payment.collection is not Collection.AT_REGISTER:
             raise Declined("not_at_register", f"This payment is not waiting at the till, it is {payment.collection}.")
         news = News(Heard.LOST, clerk, "clerk", "the clerk stopped waiting")
-        return Collecting(tx, world.clock.now(), world.limits).hear(payment, news)[0]
+        return Collecting(tx, world.clock.now(), world).hear(payment, news)[0]
 
     payment = await world.store.write(store)
     world.notifier.changed()
@@ -117,8 +122,10 @@ def _open_case(tx: Transaction, case_id: int) -> Case:
 
 def _decide(tx: Transaction, world: World, case: Case, payment: Payment, word: Word) -> None:
     now = world.clock.now()
-    collecting = Collecting(tx, now, world.limits)
+    collecting = Collecting(tx, now, world)
     facts: dict[str, object] = {"case": str(case.kind), "action": str(word.action), "why": word.reason}
+    if case.kind is CaseKind.CREDIT_VOIDED and word.action is not Action.OTHER_PATRON:
+        _take_for_void(tx, payment, case)
     match word.action:
         case Action.PAID | Action.NOT_PAID:
             _take_word(tx, world, payment, word)
@@ -134,10 +141,17 @@ def _decide(tx: Transaction, world: World, case: Case, payment: Payment, word: W
             _settle(tx, collecting, payment, case, word, facts)
 
 
+def _take_for_void(tx: Transaction, payment: Payment, case: Case) -> None:
+    """Know a credit that a librarian took back to be void from now on: the next one gets a reference of its own."""
+    for credit in tx.credits(payment.id):
+        if credit.n == case.facts["n"]:
+            tx.put_credit(payment.id, replace(credit, state=CreditState.VOIDED))
+
+
 def _book_again(
     tx: Transaction, world: World, payment: Payment, case: Case, word: Word, facts: dict[str, object]
 ) -> None:
-    collecting = Collecting(tx, world.clock.now(), world.limits)
+    collecting = Collecting(tx, world.clock.now(), world)
     if payment.booking is not Booking.BLOCKED:
         raise Declined("not_blocked", f"The booking is not waiting for a person, it is {payment.booking}.")
     if word.action is Action.OTHER_PATRON:
@@ -145,18 +159,11 @@ def _book_again(
             raise Declined("patron_missing", "Name the patron who has the charges now.")
         payment = replace(payment, patron_id=word.patron_id)
         facts["patron"] = word.patron_id
-    for credit in tx.credits(payment.id):
-        # A credit that a librarian took back is known to be void from now on: the next one gets its own reference.
-        if case.kind is CaseKind.CREDIT_VOIDED and credit.n == case.facts["n"]:
-            tx.put_credit(payment.id, replace(credit, state=CreditState.VOIDED))
     if _others(tx, payment, case):
         tx.append_event(payment.id, collecting.now, word.person, "settled", facts)
         tx.save(payment)
         return
-    due = collecting.advance(payment, Done.TRY_AGAIN, word.person, facts)
-    tx.claim_free(due)
-    tx.add_task(due.id, TaskKind.BOOK, collecting.now)
-    tx.add_task(due.id, TaskKind.WATCH, collecting.now + world.limits.late_s)
+    collecting.due_again(payment, word.person, facts)
 
 
 def _others(tx: Transaction, payment: Payment, case: Case) -> bool:
@@ -167,7 +174,10 @@ def _others(tx: Transaction, payment: Payment, case: Case) -> bool:
 def _settle(
     tx: Transaction, collecting: Collecting, payment: Payment, case: Case, word: Word, facts: dict[str, object]
 ) -> None:
-    booked = any(credit.state is CreditState.BOOKED for credit in tx.credits(payment.id))
+    credits_ = tx.credits(payment.id)
+    booked = any(credit.state is CreditState.BOOKED for credit in credits_)
+    if case.kind in BOOKING_CASES and (lacks := lacking(payment, credits_)):
+        facts["not_booked"] = lacks
     if payment.booking is Booking.BLOCKED and case.kind in BOOKING_CASES and not _others(tx, payment, case):
         collecting.advance(payment, Done.CONFIRMED if booked else Done.SETTLED_BY_HAND, word.person, facts)
         tx.drop_tasks(payment.id, TaskKind.LOOK_UP)
@@ -187,7 +197,7 @@ def _take_word(tx: Transaction, world: World, payment: Payment, word: Word) -> P
         raise Declined("receipt_missing", "Type the number of the till's receipt.")
     if receipt is not None:
         need_fresh_receipt(tx, payment, receipt)
-    collecting = Collecting(tx, world.clock.now(), world.limits)
+    collecting = Collecting(tx, world.clock.now(), world)
     after, reaction = collecting.hear(payment, News(heard, word.person, "word", word.reason, receipt))
     if reaction is not None:
         raise Declined("wrong_action", f"A payment that is {payment.collection} cannot be resolved like this.")

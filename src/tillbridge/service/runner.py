@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
+from tillbridge.service.alarming import Herald
 from tillbridge.service.booking import Booker
 from tillbridge.service.lease import Lease
 from tillbridge.service.ports import World
@@ -21,9 +21,6 @@ from tillbridge.service.store_port import Task, TaskKind, Transaction
 
 POLL_S = 1.0
 """The net beneath the wake-ups."""
-
-MOST_AT_ONCE = 64
-"""How many tasks of a lane are claimed in one transaction."""
 
 _log = structlog.get_logger()
 
@@ -41,7 +38,7 @@ class Lane:
 LANES = (
     Lane((TaskKind.SEND,), 20_000),  # a held request costs memory, no thread
     Lane((TaskKind.BOOK, TaskKind.LOOK_UP), 4),  # the library system's requests are the scarcest resource
-    Lane((TaskKind.LIMIT, TaskKind.ASK, TaskKind.WATCH, TaskKind.SEAL), 16),
+    Lane((TaskKind.LIMIT, TaskKind.ASK, TaskKind.WATCH, TaskKind.SEAL, TaskKind.ALARM), 16),
 )
 
 
@@ -83,41 +80,29 @@ class Runner:
 
     async def _claim_and_wait(self) -> None:
         try:
-            due_at = await self._claim()
+            started = [await self._claim(lane) for lane in LANES]
+            due_at = None if any(started) else await self._world.store.read(self._next_due)
         except Exception:  # noqa: BLE001 - logged; the work must go on
             _log.exception("the store cannot be asked for work")
-            due_at = None
+            started, due_at = [0], None
+        if any(started):
+            return
         pause_s = POLL_S if due_at is None else min(POLL_S, max(0.0, due_at - self._world.clock.now()))
         async with asyncio.timeout(max(pause_s, 0.001)):
             await self._bell.wait()
 
-    async def _claim(self) -> float | None:
-        """Start what is due, in every lane as far as there is room; return when the next task is due.
-
-        Most bells ring for changes that bring no work: reading is enough to know, and stands in nobody's way.
-        """
-        rooms = {lane: room for lane in LANES if (room := self._room(lane)) > 0}
-        kinds = [kind for lane in rooms for kind in lane.kinds]
-        due_at = await self._world.store.read(lambda tx: tx.next_due(kinds))
+    async def _claim(self, lane: Lane) -> int:
+        room = self._room(lane)
+        if room <= 0:
+            return 0
         now = self._world.clock.now()
-        if due_at is None or due_at > now:
-            return due_at
         until = now + self._lease_s()
-
-        def work(tx: Transaction) -> tuple[list[tuple[Lane, Task]], float | None]:
-            claimed = [
-                (lane, task)
-                for lane, room in rooms.items()
-                for task in tx.claim_tasks(self._owner, lane.kinds, now, until, min(room, MOST_AT_ONCE))
-            ]
-            taken = Counter(lane for lane, _ in claimed)
-            left = [kind for lane, room in rooms.items() if taken[lane] < room for kind in lane.kinds]
-            return claimed, tx.next_due(left)
-
-        claimed, due_at = await self._world.store.write(work)
-        for lane, task in claimed:
+        tasks = await self._world.store.write(
+            lambda tx: tx.claim_tasks(self._owner, lane.kinds, now, until, min(room, 64))
+        )
+        for task in tasks:
             self._start(lane, task)
-        return due_at
+        return len(tasks)
 
     def _start(self, lane: Lane, task: Task) -> None:
         if task.id in self._working:
@@ -149,6 +134,9 @@ class Runner:
             self._giving.add(giving)
             giving.add_done_callback(self._giving.discard)
         self._bell.set()
+
+    def _next_due(self, tx: Transaction) -> float | None:
+        return tx.next_due([kind for lane in LANES if self._room(lane) > 0 for kind in lane.kinds])
 
     def _lease_s(self) -> float:
         """Return a lease that outlasts the longest write to the outside."""
@@ -192,7 +180,7 @@ class Runner:
 
 def handlers(world: World) -> Mapping[TaskKind, Handler]:
     """Return who does which kind of task."""
-    sending, booker, sealer = Sending(world), Booker(world), Sealer(world)
+    sending, booker, sealer, herald = Sending(world), Booker(world), Sealer(world), Herald(world)
     return {
         TaskKind.SEND: sending.send,
         TaskKind.LIMIT: sending.limit,
@@ -201,6 +189,7 @@ def handlers(world: World) -> Mapping[TaskKind, Handler]:
         TaskKind.LOOK_UP: booker.look_up,
         TaskKind.WATCH: booker.watch,
         TaskKind.SEAL: sealer.seal,
+        TaskKind.ALARM: herald.look,
     }
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Seal each day's history over all payments, so that a changed past shows."""
+"""Do what is done once a day: seal each day's history over all payments, so that a changed past shows, and forget."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from tillbridge.service.store_port import Task, TaskKind, Transaction
 SEAL_AFTER_S = 300.0
 """How long after midnight (UTC) the day before is sealed: every process has written its last by then."""
 
+ANSWERS_KEPT_S = 86_400.0
+"""How long at least a request with an idempotency key is answered as it was the first time."""
+
 NO_PAYMENT = "-"
 
 
@@ -22,13 +25,14 @@ class Sealer:
         self._world = world
 
     async def seal(self, task: Task, lease: Lease) -> None:
-        """Seal yesterday, and every day before it that was missed, and come back tomorrow."""
+        """Seal yesterday, and every day before it that was missed, forget old answers, and come back tomorrow."""
         del lease
         now = self._world.clock.now()
         today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
         def store(tx: Transaction) -> None:
             tx.seal_missing((today - timedelta(days=1)).date())
+            tx.forget_answers(now - ANSWERS_KEPT_S)
             tx.postpone_task(task, (today + timedelta(days=1)).timestamp() + SEAL_AFTER_S, 0)
 
         await self._world.store.write(store)

@@ -197,7 +197,7 @@ class Sending:
             tx.postpone_task(task, now + self._world.limits.reach_again_s, task.attempt + 1)
 
     def _collecting(self, tx: Transaction) -> Collecting:
-        return Collecting(tx, self._world.clock.now(), self._world.limits)
+        return Collecting(tx, self._world.clock.now(), self._world)
 
 
 async def _send(register: Register, order: Order, at_register: Callable[[], Awaitable[None]]) -> Answer:
@@ -235,7 +235,7 @@ async def wish_to_cancel(world: World, payment_id: str, clerk: str) -> Payment:
         now = world.clock.now()
         if payment.collection is Collection.CREATED:
             news = News(Heard.GIVEN_UP, clerk, "cancel", "cancelled before anything was sent")
-            return Collecting(tx, now, world.limits).hear(payment, news)[0]
+            return Collecting(tx, now, world).hear(payment, news)[0]
         tx.append_event(payment_id, now, clerk, "cancel_wished", {})
         return tx.save(replace(payment, cancel_wished=True))
 

@@ -6,18 +6,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 
-from tillbridge.domain.allocation import PlannedCredit, plan_credits
+from tillbridge.domain.allocation import PlannedCredit
 from tillbridge.domain.lifecycle import Booking, Collection, Done
-from tillbridge.domain.payment import Line, Payment
-from tillbridge.service.collecting import Collecting
+from tillbridge.domain.payment import Payment
+from tillbridge.service.collecting import ANSWERED_THERE, Collecting
 from tillbridge.service.library_port import BookingAnswer, Credit, MaybeRecorded, Recorded
+from tillbridge.service.planning import Owed, first_of, lacking_sum, plan_rest, unbooked_lines, unsent_charges
 from tillbridge.service.ports import World
 from tillbridge.service.store_port import CaseKind, CreditState, StoredCredit, Task, TaskKind, Transaction
-from tillbridge.service.weighing import Missing, Whole, Wrong, may_spill, reference_of, weigh, weigh_answer
-
-Owed = Mapping[str, Decimal]
+from tillbridge.service.weighing import (
+    Missing,
+    Weighed,
+    Whole,
+    Wrong,
+    may_spill,
+    reference_of,
+    taken_back,
+    weigh_all,
+    weigh_answer,
+)
 
 SETTLED_THERE = (Booking.BLOCKED, Booking.REVERSAL_DUE)
 """Bookings that a person settles in the library system, so that looking again may end them."""
@@ -28,8 +36,6 @@ TRACES = (CreditState.SENT, CreditState.ABSENT)
 _LOOKED_UP_YET = (Booking.DUE, Booking.UNKNOWN, Booking.REVERSAL_DUE)
 """Bookings for which the library system is asked again anyway, so that a late credit is found."""
 
-_WORTH_LOOKING_AGAIN = (CaseKind.NOT_APPLIED, CaseKind.WRONG_CREDIT, CaseKind.BOOKED_TWICE)
-
 
 class Settling:
     """Hold one payment's booking for the length of a transaction."""
@@ -37,8 +43,7 @@ class Settling:
     def __init__(self, tx: Transaction, world: World, task: Task, payment: Payment) -> None:
         self._tx, self._world, self._task, self._payment = tx, world, task, payment
         self._now = world.clock.now()
-        self._collecting = Collecting(tx, self._now, world.limits)
-        self._known: tuple[StoredCredit, ...] | None = None
+        self._collecting = Collecting(tx, self._now, world)
 
     def start(self, found: Sequence[Credit], owed: Owed, asked_at: float) -> StoredCredit | None:
         """Store `booking` with its plan and return the first credit to send.
@@ -58,18 +63,15 @@ class Settling:
         return self._start_plan(owed)
 
     def _start_plan(self, owed: Owed) -> StoredCredit | None:
-        earlier = self._credits()
-        planned = plan_credits(_unbooked_lines(self._payment, earlier), owed).credits
-        self._tx.drop_planned_credits(self._payment.id)
-        self._known = None
-        fresh = _numbered(self._payment, planned, earlier, owed)
-        self.advance(Done.START, {"credits": [[list(c.charge_ids), str(c.amount)] for c in fresh]})
-        for credit in fresh:
-            self._put(credit)
-        return self._go_on()
+        planned = plan_rest(self._payment, self._credits(), owed)
+        self.advance(Done.START, {"credits": [[list(c.charge_ids), str(c.amount)] for c in planned]})
+        return self._send_first(planned, owed)
 
     def recorded(self, asked: StoredCredit, credit: Credit, owed_now: Owed | None) -> StoredCredit | None:
-        """Take the library system's own answer; return the next credit to send, if there is one."""
+        """Take the library system's own answer; return the next credit to send, if there is one.
+
+        The rest is planned anew against `owed_now`, the reading since: nothing goes out on an older one.
+        """
         weighed = weigh_answer(reference_of(self._payment, asked.n), asked, credit, owed_now)
         if isinstance(weighed, Wrong):
             self.block(weighed)
@@ -77,8 +79,9 @@ class Settling:
                 self._tx.add_task(self._payment.id, TaskKind.LOOK_UP, self._now + self.pause())
             self.let_go()
             return None
-        self._put(replace(asked, state=CreditState.BOOKED, credit_id=credit.credit_id))
-        return self._go_on()
+        self._tx.put_credit(self._payment.id, replace(asked, state=CreditState.BOOKED, credit_id=credit.credit_id))
+        # What was not read again owed nothing besides.
+        return self._go_on(owed_now or {})
 
     def overtaken(self, answer: BookingAnswer) -> None:
         """Take an answer to a request that another process has given up: what it did must not stay unseen."""
@@ -93,7 +96,7 @@ class Settling:
 
     def not_recorded(self, asked: StoredCredit, why: str, *, again: bool, patron_gone: bool) -> None:
         """Take the proof that nothing was recorded."""
-        self._put(replace(asked, state=CreditState.ABSENT))
+        self._tx.put_credit(self._payment.id, replace(asked, state=CreditState.ABSENT))
         if again and not patron_gone:
             self.book_again(why)
             return
@@ -104,7 +107,7 @@ class Settling:
         """Take it that no one knows: keep the patron's lock and look up at once."""
         for credit in self._credits():
             if credit.state is CreditState.SENT:
-                self._put(replace(credit, sent_at=self._now, ended=doubt.ended))
+                self._tx.put_credit(self._payment.id, replace(credit, sent_at=self._now, ended=doubt.ended))
         self.advance(Done.UNCLEAR, {"why": doubt.why})
         self._tx.add_task(self._payment.id, TaskKind.LOOK_UP, self._now)
         self._tx.finish_task(self._task)
@@ -114,16 +117,15 @@ class Settling:
         if too_many := self._strangers(found) or self._doubled(found):
             self.block(Wrong(CaseKind.BOOKED_TWICE, {"credits": too_many}))
             return True
-        known = {reference_of(self._payment, credit.n): credit for credit in self._credits()}
-        traces = [(reference, asked) for reference, asked in known.items() if asked.state in TRACES]
-        weighed = [(asked, weigh(reference, asked, found, owed)) for reference, asked in traces]
-        wrongs = [result for _, result in weighed if isinstance(result, Wrong)]
+        weighed = [(asked, result) for asked, result in self._weigh_sent(found, owed) if asked.state in TRACES]
+        self._keep_whole(weighed)
+        wrongs = [result for _, result in weighed if isinstance(result, Wrong)] + self._taken_back(found)
         if wrongs:
             self.block(wrongs[0])
             return True
-        if all(isinstance(result, Missing) for _, result in weighed):
+        if not any(isinstance(result, Whole) for _, result in weighed):
             return False
-        self._adopt_whole(weighed)
+        self._book_the_rest()
         return True
 
     def missed(self, asked_at: float) -> None:
@@ -139,9 +141,19 @@ class Settling:
         if self._payment.booking is Booking.REVERSAL_DUE:
             self._look_for_void(found)
         elif self._whole_by_now(found, owed):
+            self._answered_there()
+        self.let_go()
+
+    def _answered_there(self) -> None:
+        """Take it that all that was sent is whole by now: what a person must answer besides keeps the rest waiting."""
+        if lacking_sum(self._payment, self._credits()) == 0:
             self.advance(Done.CONFIRMED, {"why": "settled in the library system"})
             self._take_back_if_reversed()
-        self.let_go()
+        elif {case.kind for case in self._collecting.booking_cases(self._payment)} <= ANSWERED_THERE:
+            facts = {"why": "settled in the library system; the rest is to be booked"}
+            self._payment = self._collecting.due_again(self._payment, "library", facts)
+        else:
+            self._collecting.close_cases(self._payment, ANSWERED_THERE, "library", "settled in the library system")
 
     def book_again(self, why: str) -> None:
         """Make the booking due again, after a pause."""
@@ -156,10 +168,12 @@ class Settling:
             self._tx.add_task(self._payment.id, TaskKind.BOOK, again_at)
         self.let_go()
 
-    def block(self, wrong: Wrong, other: str | None = None) -> None:
-        """Stop until a person has acted."""
-        self._payment = self._collecting.block(self._payment, wrong.kind, wrong.facts, other)
-        if wrong.kind in _WORTH_LOOKING_AGAIN:
+    def block(self, wrong: Wrong, others: Sequence[str] = ()) -> None:
+        """Stop until a person has acted; of several credits the case names the charges that nothing went out for."""
+        unsent = unsent_charges(self._payment, self._credits())
+        facts = dict(wrong.facts) | ({"unsent": unsent} if unsent else {})
+        self._payment = self._collecting.block(self._payment, wrong.kind, facts, others)
+        if wrong.kind in ANSWERED_THERE:
             self._tx.add_task(self._payment.id, TaskKind.LOOK_UP, self._now + self._world.limits.look_again_s)
         self._take_back_if_reversed()
 
@@ -204,12 +218,16 @@ class Settling:
     def _give_up_sent(self) -> None:
         for credit in self._credits():
             if credit.state is CreditState.SENT:
-                self._put(replace(credit, state=CreditState.ABSENT))
+                self._tx.put_credit(self._payment.id, replace(credit, state=CreditState.ABSENT))
 
     def _concerns(self, found: Sequence[Credit]) -> bool:
         states = {reference_of(self._payment, credit.n): credit.state for credit in self._credits()}
         sent_before = any(states.get(credit.reference) in TRACES for credit in found)
-        return sent_before or bool(self._strangers(found))
+        return sent_before or bool(self._strangers(found)) or bool(self._taken_back(found))
+
+    def _taken_back(self, found: Sequence[Credit]) -> list[Wrong]:
+        booked = [credit for credit in self._credits() if credit.state is CreditState.BOOKED]
+        return taken_back(self._payment, booked, found)
 
     def _strangers(self, found: Sequence[Credit]) -> list[str]:
         """List the valid credits that nobody sent, or that are there more than once."""
@@ -227,12 +245,14 @@ class Settling:
             return []
         return [there[reference_of(self._payment, credit.n)] for credit in sent]
 
-    def _adopt_whole(self, weighed: Iterable[tuple[StoredCredit, object]]) -> None:
+    def _keep_whole(self, weighed: Iterable[tuple[StoredCredit, Weighed]]) -> None:
         for asked, result in weighed:
             if isinstance(result, Whole):
                 booked = replace(asked, state=CreditState.BOOKED, credit_id=result.credit_id)
-                self._put(booked)
-        if not _unbooked_lines(self._payment, self._credits()):
+                self._tx.put_credit(self._payment.id, booked)
+
+    def _book_the_rest(self) -> None:
+        if not unbooked_lines(self._payment, self._credits()):
             self._finish()
             return
         self.advance(Done.ABSENT, {"why": "some credits are there, the rest is to be booked"})
@@ -240,31 +260,38 @@ class Settling:
         if self._payment.booking is Booking.DUE:
             self._tx.add_task(self._payment.id, TaskKind.BOOK, self._now)
 
-    def _go_on(self) -> StoredCredit | None:
-        planned = [credit for credit in self._credits() if credit.state is CreditState.PLANNED]
-        if planned and self._payment.collection is Collection.REVERSED:
-            self.advance(Done.ABSENT, {"why": "the till took the money back; the rest is not sent"})
+    def _go_on(self, owed: Owed) -> StoredCredit | None:
+        planned = plan_rest(self._payment, self._credits(), owed)
+        if planned and self._must_not_go_on():
+            self.advance(Done.ABSENT, {"why": "the rest is not sent"})
             self._take_back_if_reversed()
             self.let_go()
             return None
+        return self._send_first(planned, owed)
+
+    def _must_not_go_on(self) -> bool:
+        """Tell whether something was heard since the last credit went out that speaks against the next one."""
+        return self._payment.collection is Collection.REVERSED or self._collecting.waits_for_a_person(self._payment)
+
+    def _send_first(self, planned: Sequence[PlannedCredit], owed: Owed) -> StoredCredit | None:
         if not planned:
             self._finish()
             self.let_go()
             return None
-        sent = replace(planned[0], state=CreditState.SENT, sent_at=self._now, ended=False)
-        self._put(sent)
+        sent = first_of(planned, self._credits(), owed, self._now)
+        self._tx.put_credit(self._payment.id, sent)
         return sent
 
     def _finish(self) -> None:
         """End a booking: whole, or with a surplus that must not be sent since it would spill over."""
-        booked = [credit for credit in self._credits() if credit.state is CreditState.BOOKED]
-        surplus = _whole_sum(self._payment) - _sum(booked)
+        surplus = lacking_sum(self._payment, self._credits())
         if surplus > 0:
-            others = self._tx.other_collectors(self._payment)
+            others = self._tx.collectors_since(self._payment)
             kind = CaseKind.COLLECTED_TWICE if others else CaseKind.SURPLUS
-            self.block(Wrong(kind, {"surplus": str(surplus)}), others[0] if others else None)
+            self.block(Wrong(kind, {"surplus": str(surplus)}), others)
             return
-        self.advance(Done.CONFIRMED, {"credits": [credit.credit_id for credit in booked]})
+        booked = [credit.credit_id for credit in self._credits() if credit.state is CreditState.BOOKED]
+        self.advance(Done.CONFIRMED, {"credits": booked})
         self._take_back_if_reversed()
 
     def _look_for_void(self, found: Sequence[Credit]) -> None:
@@ -277,56 +304,40 @@ class Settling:
         self._collecting.close_cases(self._payment, frozenset({CaseKind.VOID_BY_HAND}), "library", "the void was seen")
 
     def _whole_by_now(self, found: Sequence[Credit], owed: Owed) -> bool:
-        sent = [c for c in self._credits() if c.state in (CreditState.SENT, CreditState.BOOKED)]
-        valid = [credit for credit in found if not credit.void]
-        if _sum(sent) != _whole_sum(self._payment) or len(valid) != len(sent):
+        """Tell whether all that was sent is there now, once and whole, and keep it as booked.
+
+        Of what was booked twice a person may have taken back the one or the other.
+        """
+        if self._strangers(found) or self._doubled(found):
             return False
-        weighed = [(credit, weigh(reference_of(self._payment, credit.n), credit, found, owed)) for credit in sent]
-        if not all(isinstance(result, Whole) for _, result in weighed):
+        sent = [
+            (asked, result) for asked, result in self._weigh_sent(found, owed) if not _came_to_nothing(asked, result)
+        ]
+        whole = {charge for asked, result in sent if isinstance(result, Whole) for charge in asked.charge_ids}
+        void = [asked for asked, result in sent if _is_void(result) and whole.issuperset(asked.charge_ids)]
+        if not whole or any(not isinstance(result, Whole) and asked not in void for asked, result in sent):
             return False
-        for credit, result in weighed:
-            assert isinstance(result, Whole)  # noqa: S101 - all of them are, two lines above
-            booked = replace(credit, state=CreditState.BOOKED, credit_id=result.credit_id)
-            self._put(booked)
+        self._keep_whole(sent)
+        for asked in void:
+            self._tx.put_credit(self._payment.id, replace(asked, state=CreditState.VOIDED))
         return True
+
+    def _weigh_sent(self, found: Sequence[Credit], owed: Owed) -> list[tuple[StoredCredit, Weighed]]:
+        sent = [credit for credit in self._credits() if credit.state is not CreditState.VOIDED]
+        return weigh_all(self._payment, sent, found, owed)
 
     def _take_back_if_reversed(self) -> None:
         """Take the booking back where the till took the money back while the booking was in doubt."""
         if self._payment.collection is Collection.REVERSED:
             self._payment = self._collecting.money_returned(self._payment, "till")
 
-    def _put(self, credit: StoredCredit) -> None:
-        self._tx.put_credit(self._payment.id, credit)
-        self._known = None
-
     def _credits(self) -> tuple[StoredCredit, ...]:
-        """Read the credits, once until one of them changes: nobody else can within this transaction."""
-        if self._known is None:
-            self._known = self._tx.credits(self._payment.id)
-        return self._known
+        return self._tx.credits(self._payment.id)
 
 
-def _unbooked_lines(payment: Payment, earlier: Sequence[StoredCredit]) -> tuple[Line, ...]:
-    done = {charge for credit in earlier if credit.state is CreditState.BOOKED for charge in credit.charge_ids}
-    return tuple(line for line in payment.lines if line.charge_id not in done)
+def _came_to_nothing(asked: StoredCredit, result: Weighed) -> bool:
+    return asked.state is CreditState.ABSENT and isinstance(result, Missing)
 
 
-def _numbered(
-    payment: Payment, planned: Sequence[PlannedCredit], earlier: Sequence[StoredCredit], owed: Owed
-) -> list[StoredCredit]:
-    own = {line.charge_id for line in payment.lines}
-    elsewhere = {charge_id: amount for charge_id, amount in owed.items() if charge_id not in own}
-    lasting = [c for c in earlier if c.state is not CreditState.PLANNED and (c.n, c.state) != (0, CreditState.ABSENT)]
-    first = 0 if len(planned) == 1 and not lasting else max((credit.n for credit in earlier), default=0) + 1
-    return [
-        StoredCredit(n, credit.charge_ids, credit.amount, elsewhere | {c: owed[c] for c in credit.charge_ids})
-        for n, credit in enumerate(planned, first)
-    ]
-
-
-def _whole_sum(payment: Payment) -> Decimal:
-    return sum((line.exact for line in payment.lines), Decimal(0))
-
-
-def _sum(credits_: Sequence[StoredCredit]) -> Decimal:
-    return sum((credit.amount for credit in credits_), Decimal(0))
+def _is_void(result: Weighed) -> bool:
+    return isinstance(result, Wrong) and result.kind is CaseKind.CREDIT_VOIDED

@@ -105,7 +105,7 @@ async def record_by_hand(world: World, request: StartRequest, word: ByHand, besi
         _claim(tx, payment)
         news = News(Heard.CLERK_PAID, word.supervisor, "by_hand", word.reason, word.receipt_number)
         tx.append_event(payment.id, now, word.supervisor, "created", _intent(payment) | news.facts)
-        taken = Collecting(tx, now, world.limits).money_taken(payment, news)
+        taken = Collecting(tx, now, world).money_taken(payment, news)
         beside.after(tx, taken)
         return taken
 

@@ -29,6 +29,7 @@ class TaskKind(StrEnum):
     BOOK = "book"
     LOOK_UP = "look_up"
     SEAL = "seal"
+    ALARM = "alarm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class CaseKind(StrEnum):
     CONTRADICTION = "contradiction"
     PAID_FOR_UNKNOWN_ID = "paid_for_unknown_id"
     SUM_DIFFERS = "sum_differs"
+    SAME_RECEIPT = "same_receipt"
     COLLECTED_TWICE = "collected_twice"
     SURPLUS = "surplus"
     NOT_BOOKED = "not_booked"
@@ -65,23 +67,22 @@ class CaseKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Hold an open or closed case; `other_payment_id` names the payment that collected the same charge."""
+    """Hold an open or closed case; `other_payment_ids` are the payments that it has to do with besides."""
 
     id: int
     kind: CaseKind
     payment_id: str | None
     opened_at: float
     facts: Facts
-    other_payment_id: str | None = None
+    other_payment_ids: tuple[str, ...] = ()
     closed_at: float | None = None
     closed_by: str | None = None
     resolution: str | None = None
 
 
 class CreditState(StrEnum):
-    """Say how far one credit of a booking is."""
+    """Say how far one credit of a booking is; what is only planned is not stored, since it is planned anew."""
 
-    PLANNED = "planned"
     SENT = "sent"
     ABSENT = "absent"
     BOOKED = "booked"
@@ -100,7 +101,7 @@ class StoredCredit:
     charge_ids: tuple[str, ...]
     amount: Decimal
     owed_before: Mapping[str, Decimal]
-    state: CreditState = CreditState.PLANNED
+    state: CreditState
     sent_at: float | None = None
     ended: bool = False
     credit_id: str | None = None
@@ -183,6 +184,10 @@ class Transaction(Administration, Protocol):
         """Return when the newest payment began that the till at this register has answered, or None."""
         ...
 
+    def debit_types(self) -> frozenset[str]:
+        """Name every debit type that a payment has had."""
+        ...
+
     def recent_payments(self, limit: int) -> tuple[Payment, ...]:
         """List the newest payments."""
         ...
@@ -199,12 +204,26 @@ class Transaction(Administration, Protocol):
         """Claim those of a payment's charges that nobody else holds."""
         ...
 
+    def reclaim(self, payment: Payment) -> tuple[str, ...]:
+        """Claim what a paid payment had let go of and nobody else holds; return who came in between.
+
+        These are the payments that hold one of its charges now, or have collected for one since it began.
+        """
+        ...
+
     def unsettled_collector(self, payment: Payment) -> str | None:
         """Return another payment that has collected money for one of the charges and is not settled yet."""
         ...
 
     def receipt_holder(self, payment: Payment, receipt_number: str) -> str | None:
         """Return another paid payment of the same register server that has this receipt number."""
+        ...
+
+    def typed_receipt_holders(self, payment: Payment, receipt_number: str) -> tuple[Payment, ...]:
+        """Hold the other payments of the same register server that have this receipt number by a person's word alone.
+
+        Without those that have been asked about for this payment's sake before.
+        """
         ...
 
     def release_claims(self, payment_id: str) -> None:
@@ -247,8 +266,12 @@ class Transaction(Administration, Protocol):
         """Read what was stored of the wire for a payment, in order."""
         ...
 
+    def newest_strays(self, limit: int) -> tuple[Message, ...]:
+        """Read the newest messages that belong to no payment, newest first."""
+        ...
+
     def add_task(self, payment_id: str, kind: TaskKind, due_at: float) -> None:
-        """Add work, or move the unclaimed task of this kind to the earlier time."""
+        """Add work, or move the task of this kind to the earlier time; a claimed one is done once more at that time."""
         ...
 
     def drop_tasks(self, payment_id: str, *kinds: TaskKind) -> None:
@@ -266,11 +289,11 @@ class Transaction(Administration, Protocol):
         ...
 
     def finish_task(self, task: Task) -> None:
-        """Remove a task, if the lease is still this one's."""
+        """Remove a task, if the lease is still this one's and nobody wants it once more."""
         ...
 
     def postpone_task(self, task: Task, due_at: float, attempt: int) -> None:
-        """Give a task back to be done again later, if the lease is still this one's."""
+        """Give a task back to be done again later, or when it is wanted before, if the lease is still this one's."""
         ...
 
     def lease_owners(self) -> frozenset[str]:
@@ -309,18 +332,17 @@ class Transaction(Administration, Protocol):
         """Take every credit that is under way for sent at this instant."""
         ...
 
-    def drop_planned_credits(self, payment_id: str) -> None:
-        """Forget the credits of an old plan that were never sent."""
-        ...
-
-    def other_collectors(self, payment: Payment) -> tuple[str, ...]:
-        """List the other payments that have collected money for one of this payment's charges."""
+    def collectors_since(self, payment: Payment) -> tuple[str, ...]:
+        """List the other payments that have collected money for one of the charges since this payment began."""
         ...
 
     def open_case(
-        self, kind: CaseKind, payment_id: str | None, at: float, facts: Facts, other_payment_id: str | None = None
-    ) -> None:
-        """Open a case, unless this payment has an open one of this kind."""
+        self, kind: CaseKind, payment_id: str | None, at: float, facts: Facts, others: Sequence[str] = ()
+    ) -> int | None:
+        """Open a case that names other payments too, and return its number.
+
+        None where the payment has an open one of this kind: that one goes on, and names them from now on.
+        """
         ...
 
     def case(self, case_id: int) -> Case | None:

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tillbridge.domain.history import Event
-from tillbridge.domain.lifecycle import Booking
+from tillbridge.domain.lifecycle import Booking, Collection, Heard
 from tillbridge.domain.payment import Payment
+from tillbridge.service.store_port import CaseKind
 
 SENTENCES: dict[str, str] = {
     "created": "The payment was stored and its charges are claimed.",
@@ -22,7 +25,9 @@ SENTENCES: dict[str, str] = {
     "cancel_wished": "The clerk wishes to cancel: it must be cancelled at the till.",
     "duplicate": "The till said it again; nothing changed.",
     "contradiction": "The till contradicts what it said before: a person must look.",
+    "sum_named": "The till names the sum that it collected.",
     "noted": "This came too late to change anything.",
+    "named": "Another payment has an open case that names this one: look at it.",
     "look": "A person asked to look again.",
     "settled": "A person settled the case.",
     "booking_money_taken": "The payment is to be booked in the library system.",
@@ -41,6 +46,75 @@ SENTENCES: dict[str, str] = {
 }
 
 
+CASES: dict[CaseKind, tuple[str, str]] = {
+    CaseKind.UNKNOWN_OUTCOME: (
+        "No one knows whether the till took the money.",
+        "Do not take the money again. Look for the receipt at the till, and say what became of the payment.",
+    ),
+    CaseKind.ODD_STATUS: (
+        "The register server sent a status that decides nothing.",
+        "Look at the till what became of the payment, and say so.",
+    ),
+    CaseKind.SAME_RECEIPT: (
+        "The till named the receipt number that a person typed for this payment for another one.",
+        "Look at the receipt: take the mistaken word back, or let both stand where the till has used the number twice.",
+    ),
+    CaseKind.CONTRADICTION: (
+        "The till contradicts what was said before.",
+        "Compare the till's receipts with the payment's history, then decide.",
+    ),
+    CaseKind.PAID_FOR_UNKNOWN_ID: (
+        "A rightly signed report says paid for a payment that the bridge does not know.",
+        "Find out whose money it is, book it in the library system by hand, and settle the case.",
+    ),
+    CaseKind.SUM_DIFFERS: (
+        "The till collected another sum than was asked for.",
+        "Compare the receipt with the payment. Then let it be booked, or settle it by hand.",
+    ),
+    CaseKind.COLLECTED_TWICE: (
+        "Two payments collected money for the same charge.",
+        "Give the money of one of them back at the till, or leave it as the patron's credit, then decide.",
+    ),
+    CaseKind.SURPLUS: (
+        "The charges owed less than was collected; the rest was not sent to the library system.",
+        "Give the rest back at the till, or leave it as the patron's credit, then settle the case.",
+    ),
+    CaseKind.NOT_BOOKED: (
+        "The money is collected and still not booked in the library system; it is being tried again.",
+        "See whether the library system answers. The case ends by itself once it is booked.",
+    ),
+    CaseKind.NOT_APPLIED: (
+        "The library system has the credit, and has not applied it to the charges.",
+        "Apply the credit in the library system, then let the bridge look again.",
+    ),
+    CaseKind.WRONG_CREDIT: (
+        "The library system has a credit of another sum, or on other charges.",
+        "Put the credit right in the library system, then let the bridge look again.",
+    ),
+    CaseKind.BOOKED_TWICE: (
+        "The library system has more than one credit of the payment.",
+        "Void all but one in the library system, then let the bridge look again.",
+    ),
+    CaseKind.CREDIT_VOIDED: (
+        "The credit was taken back in the library system.",
+        "Ask who took it back, and why. Then let it be booked again, or settle it.",
+    ),
+    CaseKind.PATRON_GONE: (
+        "The library system does not know the patron any more: merged, perhaps.",
+        "Find the patron who has the charges now, and name that patron in the case.",
+    ),
+    CaseKind.REFUSED_BY_LIBRARY: (
+        "The library system refused the credit.",
+        "See in the payment's history why, mend that, and let it be booked again.",
+    ),
+    CaseKind.VOID_BY_HAND: (
+        "The till took the money back, and the booking still stands.",
+        "Void the credit in the library system. The case ends when the void is seen.",
+    ),
+}
+"""What has happened, and what to do about it."""
+
+
 REMARKS: dict[str, str] = {
     "restricted": "The patron still has a restriction: paying does not lift it.",
     "may_renew": "An overdue item is still out: the library system may have renewed it. Look at the loan.",
@@ -51,6 +125,17 @@ REMARKS: dict[str, str] = {
 def after_booking(payment: Payment) -> list[str]:
     """Tell the clerk what the library system did besides, once the payment is booked."""
     return [REMARKS[remark] for remark in payment.remarks] if payment.booking is Booking.BOOKED else []
+
+
+def remind(payment: Payment, history: Sequence[Event], now: float, after_s: float) -> bool:
+    """Tell whether the clerk is to be reminded of a payment, since the till has had it for longer than `after_s`."""
+    sent_at = max((event.at for event in history if event.kind == Heard.SEND), default=payment.created_at)
+    return payment.collection in (Collection.SENDING, Collection.AT_REGISTER) and now - sent_at > after_s
+
+
+def tell_case(kind: CaseKind) -> tuple[str, str]:
+    """Return what has happened, and what a person has to do."""
+    return CASES[kind]
 
 
 def tell(event: Event) -> str:

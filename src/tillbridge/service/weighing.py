@@ -55,6 +55,30 @@ def weigh(reference: str, asked: StoredCredit, found: Sequence[Credit], owed_now
     return _weigh_one(asked, valid[0], owed_now)
 
 
+def weigh_all(
+    payment: Payment, asked: Sequence[StoredCredit], found: Sequence[Credit], owed_now: Mapping[str, Decimal]
+) -> list[tuple[StoredCredit, Weighed]]:
+    """Weigh a payment's credits, each against the charges as they were before those that were sent after it."""
+    there = {credit.reference for credit in found if not credit.void}
+    sent = [credit for credit in asked if reference_of(payment, credit.n) in there]
+
+    def weighed(credit: StoredCredit) -> Weighed:
+        later = [shares(other) for other in sent if other.n > credit.n]
+        charges = {*credit.owed_before, *credit.charge_ids}
+        parts = {charge: sum((each.get(charge, _NOTHING) for each in later), _NOTHING) for charge in charges}
+        before_them = {charge: owed_now.get(charge, _NOTHING) + part for charge, part in parts.items()}
+        return weigh(reference_of(payment, credit.n), credit, found, before_them)
+
+    return [(credit, weighed(credit)) for credit in asked]
+
+
+def taken_back(payment: Payment, booked: Sequence[StoredCredit], found: Sequence[Credit]) -> list[Wrong]:
+    """Return a case for each credit that was booked and is not there any more, or void."""
+    there = {credit.reference for credit in found if not credit.void}
+    gone = [credit for credit in booked if reference_of(payment, credit.n) not in there]
+    return [Wrong(CaseKind.CREDIT_VOIDED, {"credits": [credit.credit_id], "n": credit.n}) for credit in gone]
+
+
 def weigh_answer(
     reference: str, asked: StoredCredit, credit: Credit, owed_now: Mapping[str, Decimal] | None
 ) -> Weighed:
@@ -93,13 +117,19 @@ def _weigh_whole(asked: StoredCredit, credit: Credit) -> Whole | Wrong:
     return Whole(credit.credit_id)
 
 
-def _on_its_charges(asked: StoredCredit, owed_now: Mapping[str, Decimal]) -> bool:
-    left = asked.amount
+def shares(asked: StoredCredit) -> dict[str, Decimal]:
+    """Return what each charge gets of a credit, in the library system's own order."""
+    left, parts = asked.amount, {}
     for charge_id in asked.charge_ids:
-        before = asked.owed_before.get(charge_id, _NOTHING)
-        share = min(left, before)
-        left -= share
-        if owed_now.get(charge_id, _NOTHING) > before - share:
+        parts[charge_id] = min(left, asked.owed_before.get(charge_id, _NOTHING))
+        left -= parts[charge_id]
+    return parts
+
+
+def _on_its_charges(asked: StoredCredit, owed_now: Mapping[str, Decimal]) -> bool:
+    """Tell whether its own charges fell by what each should get, and no other one fell."""
+    for charge_id, share in shares(asked).items():
+        if owed_now.get(charge_id, _NOTHING) > asked.owed_before.get(charge_id, _NOTHING) - share:
             return False
     others = (charge_id for charge_id in asked.owed_before if charge_id not in asked.charge_ids)
     return all(owed_now.get(charge_id, _NOTHING) >= asked.owed_before[charge_id] for charge_id in others)

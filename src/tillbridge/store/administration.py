@@ -96,13 +96,21 @@ class AdministrationStatements:
     def add_alarm(self, case_id: int, channel: str) -> None:
         self._connection.execute(insert(t.alarm).values(case_id=case_id, channel=channel, attempts=0))
 
-    def waiting_alarms(self, limit: int) -> tuple[Alarm, ...]:
-        waiting = select(t.alarm).where(t.alarm.c.done_at.is_(None)).order_by(t.alarm.c.id).limit(limit)
-        return tuple(Alarm(row.id, row.case_id, row.channel, row.attempts) for row in self._connection.execute(waiting))
+    def waiting_alarms(self, channel: str, limit: int) -> tuple[Alarm, ...]:
+        waiting = select(t.alarm).where(t.alarm.c.channel == channel, t.alarm.c.done_at.is_(None))
+        rows = self._connection.execute(waiting.order_by(t.alarm.c.id).limit(limit))
+        return tuple(Alarm(row.id, row.case_id, row.channel, row.attempts, row.tried_at) for row in rows)
 
-    def alarm_tried(self, alarm_id: int, done_at: float | None) -> None:
-        counted = {"attempts": t.alarm.c.attempts + 1, "done_at": done_at}
-        self._connection.execute(update(t.alarm).where(t.alarm.c.id == alarm_id).values(counted))
+    def last_alarm_at(self, channel: str) -> float | None:
+        last = select(func.max(t.alarm.c.tried_at)).where(t.alarm.c.channel == channel)
+        return self._connection.execute(last).scalar()
+
+    def alarm_tried(self, alarm_id: int, at: float, *, delivered: bool) -> None:
+        tried = {"attempts": t.alarm.c.attempts + 1, "tried_at": at, "done_at": at if delivered else None}
+        self._connection.execute(update(t.alarm).where(t.alarm.c.id == alarm_id).values(tried))
+
+    def end_alarm(self, alarm_id: int, at: float) -> None:
+        self._connection.execute(update(t.alarm).where(t.alarm.c.id == alarm_id).values(done_at=at))
 
 
 def _key(row: Any) -> ApiKey:

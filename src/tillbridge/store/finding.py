@@ -40,6 +40,11 @@ def register_heard_at(connection: Connection, branch: str, register: str) -> flo
     return found
 
 
+def debit_types(connection: Connection) -> frozenset[str]:
+    """Name every debit type that a payment has had."""
+    return frozenset(connection.execute(select(t.line.c.debit_type).distinct()).scalars())
+
+
 def _conditions(wanted: PaymentFilter) -> Iterator[ColumnElement[bool]]:
     equal = {
         _p.collection: wanted.collection,

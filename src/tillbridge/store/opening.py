@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from tillbridge.errors import SettingsError
+from tillbridge.errors import WrongSetting
 from tillbridge.service.store_port import OpenStore
 from tillbridge.store.postgres import PostgresStore
 from tillbridge.store.sqlite import SqliteStore
@@ -33,7 +33,7 @@ def database_of(setting: str, folder: Path, password: str | None = None) -> Data
         url = make_url(setting).set(drivername="postgresql")
     except (ArgumentError, ValueError) as error:
         what, remedy = "this is no address of a database", "Write postgresql://user@host:5432/name"
-        raise SettingsError("[bridge] database", what, remedy) from error
+        raise WrongSetting(("bridge", "database"), what, remedy) from error
     return Database(url=url.set(password=password) if password is not None else url)
 
 

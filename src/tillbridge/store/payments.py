@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Statements about payments, their lines, payers, claims and patron locks.
-
-Statements that every payment needs are built once: to build one takes longer than to run it.
-"""
+"""Statements about payments, their lines, payers and patron locks."""
 
 from __future__ import annotations
 
-from collections.abc import Container
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tillbridge.domain.lifecycle import UNDECIDED, Booking, Collection, Decider, Standing
@@ -18,26 +14,14 @@ from tillbridge.domain.payment import Line, Payment
 from tillbridge.service.register_port import Payer
 from tillbridge.service.store_port import Stale, TaskKind
 from tillbridge.store import tables as t
-from tillbridge.store.ordering import one_at_a_time
 
-_AT_REST = (Booking.NONE, Booking.BOOKED, Booking.REVERSED)
-
-_ID: BindParameter[str] = bindparam("payment_id")
-_CHARGES: BindParameter[list[str]] = bindparam("charge_ids", expanding=True)
-
-_READ = (
-    select(t.payment, *(column for column in t.line.c if column is not t.line.c.payment_id))
-    .outerjoin(t.line, t.line.c.payment_id == t.payment.c.id)
-    .where(t.payment.c.id == _ID)
-    .order_by(t.line.c.n)
-)
-_READ_AND_HOLD = _READ.with_for_update(of=t.payment)
+AT_REST = (Booking.NONE, Booking.BOOKED, Booking.REVERSED)
 
 
 def read(connection: Connection, payment_id: str, *, hold: bool = False) -> Payment | None:
     """Read a payment with its lines; `hold` keeps others from changing it before this transaction ends."""
-    rows = connection.execute(_READ_AND_HOLD if hold else _READ, {"payment_id": payment_id}).all()
-    return _payment(rows[0], tuple(_line(row) for row in rows if row.n is not None)) if rows else None
+    found = read_where(connection, t.payment.c.id == payment_id, hold=hold)
+    return found[0] if found else None
 
 
 def recent(connection: Connection, limit: int) -> tuple[Payment, ...]:
@@ -48,173 +32,49 @@ def recent(connection: Connection, limit: int) -> tuple[Payment, ...]:
 
 def in_doubt(connection: Connection) -> tuple[Payment, ...]:
     """List the payments that are not at rest."""
-    moving = or_(t.payment.c.collection.in_(UNDECIDED), t.payment.c.booking.not_in(_AT_REST))
+    moving = or_(t.payment.c.collection.in_(UNDECIDED), t.payment.c.booking.not_in(AT_REST))
     return read_where(connection, moving)
-
-
-_ADD, _ADD_LINE, _ADD_PAYER = insert(t.payment), insert(t.line), insert(t.payer)
 
 
 def add(connection: Connection, payment: Payment, payer: Payer | None) -> None:
     """Store a new payment."""
-    connection.execute(_ADD, _row(payment))
-    connection.execute(_ADD_LINE, [_line_row(payment.id, n, line) for n, line in enumerate(payment.lines, 1)])
+    connection.execute(insert(t.payment).values(_row(payment)))
+    connection.execute(insert(t.line), [_line_row(payment.id, n, line) for n, line in enumerate(payment.lines, 1)])
     if payer is not None:
         names = {"surname": payer.surname, "firstname": payer.firstname, "card_number": payer.card_number}
-        connection.execute(_ADD_PAYER, {"payment_id": payment.id, **names})
-
-
-_SAVE = update(t.payment).where(t.payment.c.id == _ID, t.payment.c.version == bindparam("version_read"))
+        connection.execute(insert(t.payer).values(payment_id=payment.id, **names))
 
 
 def save(connection: Connection, payment: Payment) -> int:
     """Store a changed payment where its version is still the one that was read; return the new version."""
     row = _row(payment) | {"version": payment.version + 1}
-    if connection.execute(_SAVE, row | {"payment_id": payment.id, "version_read": payment.version}).rowcount != 1:
+    same = and_(t.payment.c.id == payment.id, t.payment.c.version == payment.version)
+    if connection.execute(update(t.payment).where(same).values(row)).rowcount != 1:
         raise Stale(payment.id)
     return payment.version + 1
 
 
-_PAYER = select(t.payer).where(t.payer.c.payment_id == _ID)
-_FORGET = delete(t.payer).where(t.payer.c.payment_id == _ID)
-
-
 def read_payer(connection: Connection, payment_id: str) -> Payer | None:
     """Read the payer for the receipt."""
-    row = connection.execute(_PAYER, {"payment_id": payment_id}).first()
+    row = connection.execute(select(t.payer).where(t.payer.c.payment_id == payment_id)).first()
     return Payer(row.surname, row.firstname, row.card_number) if row else None
 
 
 def forget_payer(connection: Connection, payment_id: str) -> None:
     """Erase the payer."""
-    connection.execute(_FORGET, {"payment_id": payment_id})
-
-
-_HOLDERS = select(t.claim.c.payment_id, t.claim.c.charge_id).where(
-    t.claim.c.library == bindparam("library"), t.claim.c.charge_id.in_(_CHARGES)
-)
-_CLAIM = insert(t.claim)
-_RELEASE = delete(t.claim).where(t.claim.c.payment_id == _ID)
-
-
-def claim(connection: Connection, payment: Payment) -> str | None:
-    """Claim all charges or none; return the payment that stands in the way."""
-    holders = _holders(connection, payment)
-    others = [holder for holder in holders.values() if holder != payment.id]
-    if others:
-        return others[0]
-    _claim_all_but(connection, payment, holders)
-    return None
-
-
-def claim_free(connection: Connection, payment: Payment) -> None:
-    """Claim the charges that nobody else holds."""
-    _claim_all_but(connection, payment, _holders(connection, payment))
-
-
-def _holders(connection: Connection, payment: Payment) -> dict[str, str]:
-    key = {"library": payment.library, "charge_ids": [line.charge_id for line in payment.lines]}
-    return {row.charge_id: row.payment_id for row in connection.execute(_HOLDERS, key)}
-
-
-def _claim_all_but(connection: Connection, payment: Payment, held: Container[str]) -> None:
-    # In one order for all, so that two who claim the same charges never wait for each other.
-    rows = [
-        {"library": payment.library, "charge_id": charge_id, "payment_id": payment.id}
-        for charge_id in sorted(line.charge_id for line in payment.lines)
-        if charge_id not in held
-    ]
-    if not rows:
-        return
-    try:
-        with connection.begin_nested():
-            connection.execute(_CLAIM, rows)
-    except IntegrityError as race:
-        raise Stale(payment.id) from race
-
-
-def release_claims(connection: Connection, payment_id: str) -> None:
-    """Let go of a payment's charges."""
-    connection.execute(_RELEASE, {"payment_id": payment_id})
-
-
-_COLLECTORS = (
-    select(t.payment.c.id)
-    .join(t.line, t.line.c.payment_id == t.payment.c.id)
-    .where(
-        t.line.c.charge_id.in_(_CHARGES),
-        t.payment.c.library == bindparam("library"),
-        t.payment.c.id != _ID,
-        t.payment.c.collection == Collection.PAID,
-    )
-    .distinct()
-    .order_by(t.payment.c.id)
-)
-_UNSETTLED_COLLECTOR = _COLLECTORS.where(t.payment.c.booking.not_in(_AT_REST)).limit(1)
-
-
-def other_collectors(connection: Connection, payment: Payment) -> tuple[str, ...]:
-    """List the other payments that have collected money for one of this payment's charges."""
-    return tuple(connection.execute(_COLLECTORS, _collected_by_others(payment)).scalars())
-
-
-def unsettled_collector(connection: Connection, payment: Payment) -> str | None:
-    """Return another payment that has collected for one of the charges and is not settled yet."""
-    found: str | None = connection.execute(_UNSETTLED_COLLECTOR, _collected_by_others(payment)).scalar()
-    return found
-
-
-def _collected_by_others(payment: Payment) -> dict[str, Any]:
-    charges = [line.charge_id for line in payment.lines]
-    return {"charge_ids": charges, "library": payment.library, "payment_id": payment.id}
-
-
-def receipt_holder(connection: Connection, payment: Payment, receipt_number: str) -> str | None:
-    """Return another paid payment of the same register server that has this receipt number."""
-    one_at_a_time(connection, f"receipt {payment.register_server} {receipt_number}")
-    same = select(t.payment.c.id).where(
-        t.payment.c.receipt_number == receipt_number,
-        t.payment.c.register_server == payment.register_server,
-        t.payment.c.id != payment.id,
-        t.payment.c.collection == Collection.PAID,
-    )
-    found: str | None = connection.execute(same.limit(1)).scalar()
-    return found
-
-
-_PATRON_HOLDER = select(t.patron_lock.c.payment_id).where(
-    t.patron_lock.c.library == bindparam("library"), t.patron_lock.c.patron_id == bindparam("patron_id")
-)
-_LOCK_PATRON = insert(t.patron_lock)
-_UNLOCK_PATRON = delete(t.patron_lock).where(t.patron_lock.c.payment_id == _ID)
-_SAME_PATRON = select(t.payment.c.id).where(
-    t.payment.c.library == bindparam("library"),
-    t.payment.c.patron_id == bindparam("patron_id"),
-    t.payment.c.booking == Booking.DUE,
-    t.payment.c.id != bindparam("freed_by"),
-)
-_WAKE = (
-    update(t.task)
-    .where(
-        t.task.c.payment_id.in_(_SAME_PATRON),
-        t.task.c.kind == TaskKind.BOOK,
-        t.task.c.lease_owner.is_(None),
-        t.task.c.due_at > bindparam("now"),
-        t.task.c.attempt == 0,
-    )
-    .values(due_at=bindparam("now"))
-)
+    connection.execute(delete(t.payer).where(t.payer.c.payment_id == payment_id))
 
 
 def lock_patron(connection: Connection, payment: Payment) -> bool:
     """Make this the only payment that books for its patron."""
-    patron = {"library": payment.library, "patron_id": payment.patron_id}
-    holder = connection.execute(_PATRON_HOLDER, patron).scalar()
+    mine = and_(t.patron_lock.c.library == payment.library, t.patron_lock.c.patron_id == payment.patron_id)
+    holder = connection.execute(select(t.patron_lock.c.payment_id).where(mine)).scalar()
     if holder is not None:
         return bool(holder == payment.id)
+    key = {"library": payment.library, "patron_id": payment.patron_id, "payment_id": payment.id}
     try:
         with connection.begin_nested():
-            connection.execute(_LOCK_PATRON, patron | {"payment_id": payment.id})
+            connection.execute(insert(t.patron_lock).values(key))
     except IntegrityError:
         return False
     return True
@@ -222,17 +82,24 @@ def lock_patron(connection: Connection, payment: Payment) -> bool:
 
 def unlock_patron(connection: Connection, payment: Payment, now: float) -> None:
     """Release the patron and wake the payments that wait for them."""
-    if connection.execute(_UNLOCK_PATRON, {"payment_id": payment.id}).rowcount == 0:
+    freed = delete(t.patron_lock).where(t.patron_lock.c.payment_id == payment.id)
+    if connection.execute(freed).rowcount == 0:
         return
-    patron = {"library": payment.library, "patron_id": payment.patron_id}
-    connection.execute(_WAKE, patron | {"freed_by": payment.id, "now": now})
+    same_patron = select(t.payment.c.id).where(
+        t.payment.c.library == payment.library,
+        t.payment.c.patron_id == payment.patron_id,
+        t.payment.c.booking == Booking.DUE,
+        t.payment.c.id != payment.id,
+    )
+    waiting = and_(t.task.c.payment_id.in_(same_patron), t.task.c.kind == TaskKind.BOOK, t.task.c.lease_owner.is_(None))
+    connection.execute(update(t.task).where(waiting, t.task.c.due_at > now, t.task.c.attempt == 0).values(due_at=now))
 
 
-def read_where(connection: Connection, condition: Any) -> tuple[Payment, ...]:
+def read_where(connection: Connection, condition: Any, *, hold: bool = False) -> tuple[Payment, ...]:
     """Read the payments that fit, newest first, with their lines."""
     newest_first = (t.payment.c.created_at.desc(), t.payment.c.id)
     wanted = select(t.payment).where(condition).order_by(*newest_first)
-    rows = connection.execute(wanted).all()
+    rows = connection.execute(wanted.with_for_update() if hold else wanted).all()
     lines: dict[str, list[Line]] = {row.id: [] for row in rows}
     ids = select(t.payment.c.id).where(condition)
     order = select(t.line).where(t.line.c.payment_id.in_(ids)).order_by(t.line.c.payment_id, t.line.c.n)

@@ -58,7 +58,7 @@ class PostgresStore:
         self.url = url
         self.committed: Committed = nobody
         self._closed = False
-        self._engine = _engine(url)
+        self._engine = engine_of(url)
         try:
             _bring_up_to_date(self._engine)
         except BaseException:
@@ -78,8 +78,7 @@ class PostgresStore:
     def time(self) -> float:
         """Return the database's own time: what all processes on it go by."""
         with self._engine.connect() as connection:
-            found: float = connection.execute(text("SELECT extract(epoch FROM clock_timestamp())::float8")).scalar_one()
-            return found
+            return time_of(connection)
 
     def close(self) -> None:
         """Finish what waits and hang up."""
@@ -126,8 +125,12 @@ class PostgresStore:
 
     def _read(self, work: Callable[[Transaction], T]) -> T:
         with self._engine.connect() as connection:
-            snapshot = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            return work(SqlTransaction(snapshot, writes=False))
+            return work(SqlTransaction(snapshot_of(connection), writes=False))
+
+
+def snapshot_of(connection: Connection) -> Connection:
+    """Let a connection see one state of the database and change nothing."""
+    return connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 class _Again(Exception):  # noqa: N818 - it never leaves this module
@@ -154,7 +157,19 @@ def _pause_s(attempt: int) -> float:
     return random.uniform(longest / 2, longest)  # noqa: S311 - no secret: two that met shall not meet again
 
 
-def _engine(url: URL) -> Engine:
+def time_of(connection: Connection) -> float:
+    """Return the database's own time in seconds since 1970 in UTC."""
+    found: float = connection.execute(text("SELECT extract(epoch FROM clock_timestamp())::float8")).scalar_one()
+    return found
+
+
+def name_of(url: URL) -> str:
+    """Name a database in errors, without its user and password."""
+    return f"the database {url.database} at {url.host or 'this machine'}"
+
+
+def engine_of(url: URL) -> Engine:
+    """Make an engine with the limits that every transaction has."""
     options = {
         "idle_in_transaction_session_timeout": f"{PATIENCE_S}s",
         "lock_timeout": f"{PATIENCE_S}s",
@@ -194,7 +209,7 @@ class _WithoutNull(StrDumper):
 
 
 def _bring_up_to_date(engine: Engine) -> None:
-    where = f"the database {engine.url.database} at {engine.url.host or 'this machine'}"
+    where = name_of(engine.url)
     try:
         with engine.connect() as guard:
             _lock_migrations(guard)

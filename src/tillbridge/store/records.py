@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Statements about what a payment leaves behind: events, seals, messages, credits and cases.
-
-Those that every payment needs are built once: to build a statement takes longer than to run it.
-"""
+"""Statements about what a payment leaves behind: events, seals, messages, credits and cases."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from tillbridge.domain.history import GENESIS, Event, following, seal
 from tillbridge.service.store_port import Case, CaseKind, CreditState, Facts, Message, Placed, StoredCredit
@@ -37,49 +34,37 @@ DAYS_AT_ONCE = 4000
 
 _DAY = timedelta(days=1)
 
-_ID: BindParameter[str] = bindparam("payment_id")
-
-_HISTORY = select(t.event).where(t.event.c.payment_id == _ID).order_by(t.event.c.seq)
-_NEWEST = select(t.event).where(t.event.c.payment_id == _ID).order_by(t.event.c.seq.desc()).limit(1)
-_APPEND = insert(t.event)
-_BEHIND = (
-    select(t.event)
-    .where(t.event.c.position > bindparam("position"))
-    .order_by(t.event.c.position)
-    .limit(bindparam("most"))
-)
-
 
 def append_event(connection: Connection, payment_id: str, at: float, actor: str, kind: str, facts: Facts) -> Event:
     """Add the next event to a payment's chain."""
-    row = connection.execute(_NEWEST, {"payment_id": payment_id}).first()
+    newest = select(t.event).where(t.event.c.payment_id == payment_id).order_by(t.event.c.seq.desc()).limit(1)
+    row = connection.execute(newest).first()
     event = following(event_of(row) if row else None, payment_id, at, actor, kind, dict(facts))
     connection.execute(
-        _APPEND,
-        {
-            "payment_id": event.payment_id,
-            "seq": event.seq,
-            "at": event.at,
-            "actor": event.actor,
-            "kind": event.kind,
-            "facts": _json(event.facts),
-            "previous": event.previous,
-            "hash": event.hash,
-        },
+        insert(t.event).values(
+            payment_id=event.payment_id,
+            seq=event.seq,
+            at=event.at,
+            actor=event.actor,
+            kind=event.kind,
+            facts=_json(event.facts),
+            previous=event.previous,
+            hash=event.hash,
+        )
     )
     return event
 
 
 def history(connection: Connection, payment_id: str) -> tuple[tuple[Event, str], ...]:
     """Read a payment's events with their stored hashes."""
-    rows = connection.execute(_HISTORY, {"payment_id": payment_id})
+    rows = connection.execute(select(t.event).where(t.event.c.payment_id == payment_id).order_by(t.event.c.seq))
     return tuple((event_of(row), row.hash) for row in rows)
 
 
 def events_after(connection: Connection, position: int, limit: int) -> tuple[Placed, ...]:
     """Read the events of all payments behind a place."""
-    rows = connection.execute(_BEHIND, {"position": position, "most": limit})
-    return tuple(Placed(row.position, event_of(row)) for row in rows)
+    behind = select(t.event).where(t.event.c.position > position).order_by(t.event.c.position).limit(limit)
+    return tuple(Placed(row.position, event_of(row)) for row in connection.execute(behind))
 
 
 def events_at(connection: Connection, positions: Sequence[int]) -> tuple[Placed, ...]:
@@ -136,16 +121,6 @@ def day_seal(connection: Connection, previous: str, day: str, start: float, end:
     return seal(previous, day, [(row.payment_id, row.seq, row.hash) for row in heads])
 
 
-_KEEP = insert(t.message).returning(t.message.c.id)
-_MESSAGES = select(t.message).where(t.message.c.payment_id == _ID).order_by(t.message.c.id)
-_NTH = select(t.message.c.id).where(t.message.c.payment_id == _ID).offset(bindparam("kept_but_one")).limit(1)
-_DROP_MIDDLE = delete(t.message).where(
-    t.message.c.payment_id == _ID,
-    t.message.c.id > _NTH.order_by(t.message.c.id).scalar_subquery(),
-    t.message.c.id < _NTH.order_by(t.message.c.id.desc()).scalar_subquery(),
-)
-
-
 def keep_message(connection: Connection, message: Message) -> None:
     """Store raw bytes of the wire, the first and the last of a payment where there are too many.
 
@@ -160,7 +135,8 @@ def keep_message(connection: Connection, message: Message) -> None:
 
 def _insert_message(connection: Connection, message: Message, raw: bytes) -> int:
     row = {"payment_id": message.payment_id, "at": message.at, "direction": message.direction}
-    return int(connection.execute(_KEEP, row | {"verdict": message.verdict, "raw": raw}).scalar_one())
+    added = insert(t.message).values(row | {"verdict": message.verdict, "raw": raw}).returning(t.message.c.id)
+    return int(connection.execute(added).scalar_one())
 
 
 def _drop_oldest_strays(connection: Connection, newest: int) -> None:
@@ -176,31 +152,35 @@ def _drop_oldest_strays(connection: Connection, newest: int) -> None:
 
 
 def _drop_middle(connection: Connection, payment_id: str) -> None:
-    connection.execute(_DROP_MIDDLE, {"payment_id": payment_id, "kept_but_one": MESSAGES_KEPT - 1})
+    own = t.message.c.payment_id == payment_id
+    ids = select(t.message.c.id).where(own).offset(MESSAGES_KEPT - 1).limit(1)
+    last_of_the_first = ids.order_by(t.message.c.id).scalar_subquery()
+    first_of_the_last = ids.order_by(t.message.c.id.desc()).scalar_subquery()
+    between = (t.message.c.id > last_of_the_first) & (t.message.c.id < first_of_the_last)
+    connection.execute(delete(t.message).where(own, between))
 
 
 def messages(connection: Connection, payment_id: str) -> tuple[Message, ...]:
     """Read a payment's messages in order."""
-    rows = connection.execute(_MESSAGES, {"payment_id": payment_id})
-    return tuple(Message(row.at, row.direction, row.verdict, row.raw, row.payment_id) for row in rows)
+    rows = connection.execute(select(t.message).where(t.message.c.payment_id == payment_id).order_by(t.message.c.id))
+    return tuple(_message(row) for row in rows)
 
 
-_CREDITS = select(t.credit).where(t.credit.c.payment_id == _ID).order_by(t.credit.c.n)
-_CHANGE_CREDIT = update(t.credit).where(
-    t.credit.c.payment_id == bindparam("of_payment"), t.credit.c.n == bindparam("nth")
-)
-_ADD_CREDIT = insert(t.credit)
-_DROP_PLANNED = delete(t.credit).where(t.credit.c.payment_id == _ID, t.credit.c.state == CreditState.PLANNED)
+def newest_strays(connection: Connection, limit: int) -> tuple[Message, ...]:
+    """Read the newest messages that belong to no payment, newest first."""
+    strays = select(t.message).where(t.message.c.payment_id.is_(None)).order_by(t.message.c.id.desc())
+    return tuple(_message(row) for row in connection.execute(strays.limit(limit)))
 
 
 def read_credits(connection: Connection, payment_id: str) -> tuple[StoredCredit, ...]:
     """Read a booking's credits in order."""
-    rows = connection.execute(_CREDITS, {"payment_id": payment_id})
+    rows = connection.execute(select(t.credit).where(t.credit.c.payment_id == payment_id).order_by(t.credit.c.n))
     return tuple(_credit(row) for row in rows)
 
 
 def put_credit(connection: Connection, payment_id: str, credit: StoredCredit) -> None:
     """Store a credit, new or changed."""
+    key = (t.credit.c.payment_id == payment_id) & (t.credit.c.n == credit.n)
     row = {
         "charge_ids": json.dumps(credit.charge_ids),
         "amount": str(credit.amount),
@@ -210,8 +190,8 @@ def put_credit(connection: Connection, payment_id: str, credit: StoredCredit) ->
         "ended": credit.ended,
         "credit_id": credit.credit_id,
     }
-    if connection.execute(_CHANGE_CREDIT, row | {"of_payment": payment_id, "nth": credit.n}).rowcount == 0:
-        connection.execute(_ADD_CREDIT, {"payment_id": payment_id, "n": credit.n, **row})
+    if connection.execute(update(t.credit).where(key).values(row)).rowcount == 0:
+        connection.execute(insert(t.credit).values(payment_id=payment_id, n=credit.n, **row))
 
 
 def take_for_just_sent(connection: Connection, at: float) -> None:
@@ -220,58 +200,49 @@ def take_for_just_sent(connection: Connection, at: float) -> None:
     connection.execute(update(t.credit).where(under_way).values(sent_at=at))
 
 
-def drop_planned_credits(connection: Connection, payment_id: str) -> None:
-    """Forget the credits of an old plan that were never sent."""
-    connection.execute(_DROP_PLANNED, {"payment_id": payment_id})
-
-
 def open_case(
-    connection: Connection,
-    kind: CaseKind,
-    payment_id: str | None,
-    at: float,
-    facts: Facts,
-    other_payment_id: str | None,
-) -> None:
-    """Open a case, unless the payment has an open one of this kind."""
-    if payment_id is not None and any(case.kind == kind for case in open_cases(connection, payment_id)):
-        return
-    connection.execute(
-        insert(t.open_case).values(
-            kind=kind, payment_id=payment_id, other_payment_id=other_payment_id, opened_at=at, facts=_json(facts)
-        )
-    )
+    connection: Connection, kind: CaseKind, payment_id: str | None, at: float, facts: Facts, others: Sequence[str]
+) -> int | None:
+    """Open a case that names other payments, and return its number; an open one of this kind names them instead."""
+    known = [case for case in open_cases(connection, payment_id) if case.kind == kind] if payment_id else []
+    if known:
+        _name(connection, known[0].id, set(others).difference(known[0].other_payment_ids))
+        return None
+    row = {"kind": kind, "payment_id": payment_id, "opened_at": at, "facts": _json(facts)}
+    case_id: int = connection.execute(insert(t.open_case).values(row).returning(t.open_case.c.id)).scalar_one()
+    _name(connection, case_id, set(others))
+    return case_id
+
+
+def _name(connection: Connection, case_id: int, others: set[str]) -> None:
+    rows = [{"case_id": case_id, "payment_id": other} for other in sorted(others)]
+    if rows:
+        connection.execute(insert(t.named_payment), rows)
 
 
 def read_case(connection: Connection, case_id: int) -> Case | None:
     """Read a case."""
-    row = connection.execute(select(t.open_case).where(t.open_case.c.id == case_id)).first()
-    return _case(row) if row else None
-
-
-_OPEN_CASES = select(t.open_case).where(t.open_case.c.closed_at.is_(None)).order_by(t.open_case.c.id)
-_CASES_OF_PAYMENT = _OPEN_CASES.where(t.open_case.c.payment_id == _ID)
-_CASES_NAMING = _OPEN_CASES.where(t.open_case.c.other_payment_id == _ID)
+    found = _cases(connection, t.open_case.c.id == case_id)
+    return found[0] if found else None
 
 
 def open_cases(connection: Connection, payment_id: str | None) -> tuple[Case, ...]:
     """List the open cases, oldest first."""
-    if payment_id is None:
-        return tuple(_case(row) for row in connection.execute(_OPEN_CASES))
-    return tuple(_case(row) for row in connection.execute(_CASES_OF_PAYMENT, {"payment_id": payment_id}))
+    of_payment = () if payment_id is None else (t.open_case.c.payment_id == payment_id,)
+    return _cases(connection, t.open_case.c.closed_at.is_(None), *of_payment)
 
 
 def stray_is_known(connection: Connection, reported_id: str) -> bool:
     """Tell whether a case is open for a report that named this id of no payment."""
     one_at_a_time(connection, f"stray {reported_id}")
-    stray = (t.open_case.c.payment_id.is_(None), t.open_case.c.closed_at.is_(None))
-    rows = connection.execute(select(t.open_case).where(*stray))
-    return any(_case(row).facts.get("reported_id") == reported_id for row in rows)
+    strays = _cases(connection, t.open_case.c.payment_id.is_(None), t.open_case.c.closed_at.is_(None))
+    return any(case.facts.get("reported_id") == reported_id for case in strays)
 
 
 def cases_naming(connection: Connection, payment_id: str) -> tuple[Case, ...]:
     """List the open cases of other payments that name this one."""
-    return tuple(_case(row) for row in connection.execute(_CASES_NAMING, {"payment_id": payment_id}))
+    naming = select(t.named_payment.c.case_id).where(t.named_payment.c.payment_id == payment_id)
+    return _cases(connection, t.open_case.c.id.in_(naming), t.open_case.c.closed_at.is_(None))
 
 
 def close_case(connection: Connection, case_id: int, at: float, by: str, resolution: str) -> None:
@@ -289,6 +260,10 @@ def event_of(row: Any) -> Event:
     return Event(row.payment_id, row.seq, row.at, row.actor, row.kind, json.loads(row.facts), row.previous)
 
 
+def _message(row: Any) -> Message:
+    return Message(row.at, row.direction, row.verdict, row.raw, row.payment_id)
+
+
 def _credit(row: Any) -> StoredCredit:
     return StoredCredit(
         n=row.n,
@@ -302,14 +277,25 @@ def _credit(row: Any) -> StoredCredit:
     )
 
 
-def _case(row: Any) -> Case:
+def _cases(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[Case, ...]:
+    rows = connection.execute(select(t.open_case).where(*conditions).order_by(t.open_case.c.id)).all()
+    if not rows:
+        return ()
+    named: dict[int, list[str]] = {row.id: [] for row in rows}
+    names = select(t.named_payment).where(t.named_payment.c.case_id.in_(named))
+    for name in connection.execute(names.order_by(t.named_payment.c.payment_id)):
+        named[name.case_id].append(name.payment_id)
+    return tuple(_case(row, tuple(named[row.id])) for row in rows)
+
+
+def _case(row: Any, others: tuple[str, ...]) -> Case:
     return Case(
         id=row.id,
         kind=CaseKind(row.kind),
         payment_id=row.payment_id,
         opened_at=row.opened_at,
         facts=json.loads(row.facts),
-        other_payment_id=row.other_payment_id,
+        other_payment_ids=others,
         closed_at=row.closed_at,
         closed_by=row.closed_by,
         resolution=row.resolution,

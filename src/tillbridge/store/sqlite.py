@@ -9,7 +9,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,13 @@ READERS = 4
 BUSY_MS = 30_000
 """How long a statement waits for a lock that another program has on the file."""
 
+PRAGMAS = (
+    f"busy_timeout={BUSY_MS}",
+    *("synchronous=FULL", "foreign_keys=ON"),
+    "secure_delete=ON",  # what is erased is overwritten too
+)
+"""What every connection needs that may write; that the log is written ahead, the file itself remembers."""
+
 PAUSE_S = 5.0
 """After how long a pause in the writing the write-ahead log is emptied: it still holds names that were erased."""
 
@@ -61,7 +68,7 @@ class SqliteStore:
         path = Path(os.path.realpath(path))
         self.committed: Committed = nobody
         self._lock = _only_process(path)
-        self._engine = _engine(path)
+        self._engine = engine_of(path, (*PRAGMAS, "journal_mode=WAL"))
         self._closed = False
         try:
             _bring_up_to_date(self._engine, path)
@@ -210,7 +217,8 @@ def _bring_up_to_date(engine: Engine, path: Path) -> None:
         ) from error
 
 
-def _engine(path: Path) -> Engine:
+def engine_of(path: Path, pragmas: Sequence[str]) -> Engine:
+    """Make an engine whose connections begin with these pragmas, and open no transaction by themselves."""
     arguments = {"check_same_thread": False, "timeout": BUSY_MS / 1000}
     # An error's text goes to the log, where a payer's name has no place.
     engine = create_engine(f"sqlite:///{path}", connect_args=arguments, hide_parameters=True)
@@ -219,17 +227,10 @@ def _engine(path: Path) -> Engine:
     def prepare(connection: Any, _record: Any) -> None:
         # The driver must not open transactions by itself: the store says when.
         connection.isolation_level = None
-        for pragma in _PRAGMAS:
+        for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
-
-
-_PRAGMAS = (
-    f"busy_timeout={BUSY_MS}",
-    *("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"),
-    "secure_delete=ON",  # what is erased is overwritten too
-)
 
 
 def _only_process(path: Path) -> IO[str]:

@@ -138,6 +138,8 @@ task = Table(
     Column("attempt", Integer, nullable=False),
     Column("lease_owner", String(80)),
     Column("lease_until", Float(53), nullable=False),
+    # From when on it is wanted once more by somebody who found it leased.
+    Column("again_at", Float(53)),
     UniqueConstraint("payment_id", "kind"),
     Index("ix_task_kind_due_at", "kind", "due_at"),
     # A task's number is never given again: who still works on a dropped task must not end the next one.
@@ -172,7 +174,6 @@ open_case = Table(
     Column("id", Integer, primary_key=True),
     Column("kind", String(40), nullable=False),
     Column("payment_id", ForeignKey("payment.id"), index=True),
-    Column("other_payment_id", ForeignKey("payment.id"), index=True),
     Column("opened_at", Float(53), nullable=False),
     Column("facts", Text, nullable=False),
     Column("closed_at", Float(53)),
@@ -192,6 +193,14 @@ open_case = Table(
         sqlite_where=text("closed_at IS NULL"),
         postgresql_where=text("closed_at IS NULL"),
     ),
+)
+
+named_payment = Table(
+    "named_payment",
+    metadata,
+    # A case's other payments: those whose screens say so too.
+    Column("case_id", ForeignKey("open_case.id"), primary_key=True),
+    Column("payment_id", ForeignKey("payment.id"), primary_key=True, index=True),
 )
 
 api_key = Table(
@@ -249,10 +258,13 @@ alarm = Table(
     Column("case_id", ForeignKey("open_case.id"), nullable=False),
     Column("channel", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("tried_at", Float(53)),
     Column("done_at", Float(53)),
     UniqueConstraint("case_id", "channel"),
+    Index("ix_alarm_channel", "channel", "tried_at"),
     Index(
         "ix_alarm_waiting",
+        "channel",
         "id",
         sqlite_where=text("done_at IS NULL"),
         postgresql_where=text("done_at IS NULL"),

@@ -23,7 +23,7 @@ from tillbridge.service.store_port import (
     Task,
     TaskKind,
 )
-from tillbridge.store import finding, outbox, payments, records
+from tillbridge.store import claiming, finding, outbox, payments, records
 from tillbridge.store.administration import AdministrationStatements
 
 
@@ -58,6 +58,9 @@ class SqlTransaction(AdministrationStatements):
     def register_heard_at(self, branch: str, register: str) -> float | None:
         return finding.register_heard_at(self._connection, branch, register)
 
+    def debit_types(self) -> frozenset[str]:
+        return finding.debit_types(self._connection)
+
     def recent_payments(self, limit: int) -> tuple[Payment, ...]:
         return payments.recent(self._connection, limit)
 
@@ -65,19 +68,25 @@ class SqlTransaction(AdministrationStatements):
         return payments.in_doubt(self._connection)
 
     def claim(self, payment: Payment) -> str | None:
-        return payments.claim(self._connection, payment)
+        return claiming.claim(self._connection, payment)
 
     def claim_free(self, payment: Payment) -> None:
-        payments.claim_free(self._connection, payment)
+        claiming.claim_free(self._connection, payment)
+
+    def reclaim(self, payment: Payment) -> tuple[str, ...]:
+        return claiming.reclaim(self._connection, payment)
 
     def unsettled_collector(self, payment: Payment) -> str | None:
-        return payments.unsettled_collector(self._connection, payment)
+        return claiming.unsettled_collector(self._connection, payment)
 
     def receipt_holder(self, payment: Payment, receipt_number: str) -> str | None:
-        return payments.receipt_holder(self._connection, payment, receipt_number)
+        return claiming.receipt_holder(self._connection, payment, receipt_number)
+
+    def typed_receipt_holders(self, payment: Payment, receipt_number: str) -> tuple[Payment, ...]:
+        return claiming.typed_receipt_holders(self._connection, payment, receipt_number)
 
     def release_claims(self, payment_id: str) -> None:
-        payments.release_claims(self._connection, payment_id)
+        claiming.release_claims(self._connection, payment_id)
 
     def lock_patron(self, payment: Payment) -> bool:
         return payments.lock_patron(self._connection, payment)
@@ -113,6 +122,9 @@ class SqlTransaction(AdministrationStatements):
 
     def messages(self, payment_id: str) -> tuple[Message, ...]:
         return records.messages(self._connection, payment_id)
+
+    def newest_strays(self, limit: int) -> tuple[Message, ...]:
+        return records.newest_strays(self._connection, limit)
 
     def add_task(self, payment_id: str, kind: TaskKind, due_at: float) -> None:
         outbox.add(self._connection, payment_id, kind, due_at)
@@ -155,16 +167,13 @@ class SqlTransaction(AdministrationStatements):
     def take_for_just_sent(self, at: float) -> None:
         records.take_for_just_sent(self._connection, at)
 
-    def drop_planned_credits(self, payment_id: str) -> None:
-        records.drop_planned_credits(self._connection, payment_id)
-
-    def other_collectors(self, payment: Payment) -> tuple[str, ...]:
-        return payments.other_collectors(self._connection, payment)
+    def collectors_since(self, payment: Payment) -> tuple[str, ...]:
+        return claiming.collectors_since(self._connection, payment)
 
     def open_case(
-        self, kind: CaseKind, payment_id: str | None, at: float, facts: Facts, other_payment_id: str | None = None
-    ) -> None:
-        records.open_case(self._connection, kind, payment_id, at, facts, other_payment_id)
+        self, kind: CaseKind, payment_id: str | None, at: float, facts: Facts, others: Sequence[str] = ()
+    ) -> int | None:
+        return records.open_case(self._connection, kind, payment_id, at, facts, others)
 
     def case(self, case_id: int) -> Case | None:
         return records.read_case(self._connection, case_id)

@@ -7,6 +7,7 @@ body the hash; here both must name the same one.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request, Response
@@ -68,12 +69,17 @@ def _origin_view(tx: Transaction, caller: ApiKey, payment_id: str) -> dict[str, 
         return None
     return {
         "transaction_id": payment.id,
-        "borrowernumber": payment.patron_id,
+        "borrowernumber": _number(payment.patron_id),
         "status": _origin_status(payment),
         "timestamp": _iso(tx.history(payment_id)[-1][0].at),
         "description": payment.note,
         "price_in_cents": payment.total.minor,
     }
+
+
+def _number(patron_id: str) -> int | str:
+    """Return the number that the origin's integer column had; other library systems have ids that are none."""
+    return int(patron_id) if re.fullmatch("0|[1-9][0-9]{0,17}", patron_id) else patron_id
 
 
 def _origin_status(payment: Payment) -> str:

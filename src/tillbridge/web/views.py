@@ -9,24 +9,27 @@ from tillbridge.domain.history import Event
 from tillbridge.domain.payment import Line, Payment
 from tillbridge.service.administration_port import BranchSwitch
 from tillbridge.service.library_port import Charge
+from tillbridge.service.ports import World
 from tillbridge.service.store_port import Case, StoredCredit, Transaction
-from tillbridge.service.telling import after_booking, tell
+from tillbridge.service.telling import after_booking, remind, tell
 
 Json = dict[str, object]
 
 
-def payment_view(tx: Transaction, payment_id: str, now: float) -> Json | None:
+def payment_view(tx: Transaction, payment_id: str, world: World) -> Json | None:
     """Show a payment with its lines, both states, credits, cases and its history in plain words."""
     payment = tx.payment(payment_id)
     if payment is None:
         return None
+    now, history = world.clock.now(), [event for event, _ in tx.history(payment_id)]
     return payment_facts(payment) | {
         "lines": [_line(line) for line in payment.lines],
+        "remind": remind(payment, history, now, world.limits.remind_s),
         "after_booking": after_booking(payment),
         "credits": [_credit(credit) for credit in tx.credits(payment_id)],
         "open_cases": [case_view(case, now) for case in tx.open_cases(payment_id)],
         "warnings": [case_view(case, now) for case in tx.cases_naming(payment_id)],
-        "history": [event_view(event) for event, _ in tx.history(payment_id)],
+        "history": [event_view(event) for event in history],
     }
 
 
@@ -47,7 +50,7 @@ def case_view(case: Case, now: float) -> Json:
         "id": case.id,
         "kind": str(case.kind),
         "payment_id": case.payment_id,
-        "other_payment_id": case.other_payment_id,
+        "other_payment_ids": list(case.other_payment_ids),
         "opened_at": iso(case.opened_at),
         "age_s": max(0, int(now - case.opened_at)),
         "facts": dict(case.facts),

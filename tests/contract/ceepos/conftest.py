@@ -156,7 +156,7 @@ async def registers(papers: Papers) -> AsyncIterator[Registers]:
 
     def make(address: str, **settings: object) -> Register:
         least = {"address": address, "source": "KOHA", "secret_file": "secret"}
-        surroundings = Surroundings("city", papers.folder, "https://bridge.example")
+        surroundings = Surroundings("city", papers.folder, "https://bridge.example", ("CPL", "A", "B"))
         register = connect(Settings.model_validate(least | settings), surroundings)
         made.append(register)
         return register

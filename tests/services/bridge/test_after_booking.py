@@ -30,3 +30,13 @@ async def test_booking_10_the_clerk_is_told_what_koha_does_with_the_item(
     remarks = " ".join(done["after_booking"])  # type: ignore[arg-type]
     assert told in remarks
     assert bool(told) == bool(remarks)
+
+
+@pytest.mark.parametrize("restricted", [False, True])
+async def test_booking_10_the_clerk_is_told_that_a_restriction_stays(scene: Scene, restricted: bool) -> None:
+    card, _ = await scene.patron("5.00", restricted=restricted)
+    payment = await scene.start(card)
+    await scene.accept(payment["id"])
+    done = await scene.booked(payment["id"])
+    told = ["The patron still has a restriction: paying does not lift it."]
+    assert done["after_booking"] == (told if restricted else [])

@@ -72,4 +72,5 @@ def test_a_missing_database_is_named(folder: Path) -> None:
     (folder / "bridge.db").unlink()
     status, output = _verify(folder)
     assert status == 2
+    assert "tillbridge.toml, line 4: bridge.database: " in output
     assert "there is no database" in output

@@ -28,6 +28,15 @@ async def test_a_patron_and_its_charges_are_seen_over_koha(peer: Peer) -> None:
     assert (line["debit_type"], line["status"], line["library_id"]) == ("OVERDUE", "UNRETURNED", "MPL")
 
 
+@pytest.mark.parametrize("form", [{}, {"restricted": False}, {"restricted": True}])
+async def test_a_patron_may_have_a_restriction(form: dict[str, bool], peer: Peer) -> None:
+    made = await peer.control("POST", "/patrons", {"cardnumber": "C-1", "surname": "Testi"} | form)
+
+    patron = await peer.koha("GET", f"/patrons/{made.json[0]['patron_id']}")
+
+    assert patron.json["restricted"] is form.get("restricted", False)
+
+
 async def test_several_patrons_are_created_at_once(peer: Peer) -> None:
     forms = [{"cardnumber": card, "surname": "Testi"} for card in ("A", "B")]
 
@@ -174,14 +183,20 @@ async def test_a_dropped_connection_has_the_status_0_in_the_log(peer: Peer) -> N
 
 async def test_a_reset_forgets_everything_but_lets_tokens_live(peer: Peer) -> None:
     patron_id, _ = await peer.patron("10")
-    await peer.control("PATCH", "/settings", {"use_cash_registers": False, "token_s": 7})
+    await peer.control("PATCH", "/settings", {"use_cash_registers": False, "token_s": 7, "restart_after": 9})
     await peer.control("POST", "/faults", {"kind": "http_502", "next": "all"})
 
     assert (await peer.control("POST", "/reset")).status == 200
 
     assert (await peer.koha("GET", f"/patrons/{patron_id}")).status == 404
     settings = (await peer.control("GET", "/settings")).json
-    assert settings == {"require_payment_type": False, "token_s": 3600, "use_cash_registers": True}
+    assert settings == {
+        "require_payment_type": False,
+        "restart_after": 0,
+        "restart_s": 6,
+        "token_s": 3600,
+        "use_cash_registers": True,
+    }
 
 
 async def test_a_reset_can_bring_the_invented_patrons(peer: Peer) -> None:
@@ -219,6 +234,7 @@ _REFUSED: dict[str, tuple[str, str, Any, int]] = {
     "an id that is a text": ("GET", "/patrons/x/ledger", None, 404),
     "an endless id": ("GET", f"/patrons/{'9' * 6000}/ledger", None, 404),
     "a token's life of nothing": ("PATCH", "/settings", {"token_s": 0}, 400),
+    "restarts before anything was asked": ("PATCH", "/settings", {"restart_after": -1}, 400),
     "an unknown seed": ("POST", "/reset", {"seed": "x"}, 400),
 }
 

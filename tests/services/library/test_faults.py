@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
+from support.patience import until
 from tillbridge.simulators.library.answers import Dropped
 from tillbridge.simulators.library.faults import FaultKind
 
@@ -178,10 +179,10 @@ async def test_a_delayed_credit_is_stored_although_nobody_waits_for_the_answer_a
     await asyncio.wait([paying])
     await peer.control("POST", "/faults/release")
 
-    for _ in range(100):
-        if await peer.credit_lines(patron_id):
-            break
-    assert await peer.credit_lines(patron_id) == [("-2.00", "0.00")]
+    async def stored() -> list[tuple[str, str]] | None:
+        return await peer.credit_lines(patron_id) or None
+
+    assert await until(stored) == [("-2.00", "0.00")]
 
 
 async def test_a_stall_holds_every_request(peer: Peer) -> None:
@@ -192,6 +193,26 @@ async def test_a_stall_holds_every_request(peer: Peer) -> None:
     await peer.control("POST", "/faults/release")
 
     assert [answer.status for answer in await asyncio.gather(*asking)] == [200, 200, 200]
+
+
+async def test_after_so_many_requests_a_worker_is_replaced_and_everybody_waits_again_and_again(peer: Peer) -> None:
+    await peer.control("PATCH", "/settings", {"restart_after": 2, "restart_s": 600})
+    for _ in range(2):
+        assert [(await peer.koha("GET", "/patrons/1")).status for _ in range(2)] == [200, 200]
+        asking = [asyncio.create_task(peer.koha("GET", "/libraries")) for _ in range(2)]
+        await peer.library.faults.until_held(2)
+        await peer.control("POST", "/faults/release")
+        assert [answer.status for answer in await asyncio.gather(*asking)] == [200, 200]
+        await peer.control("POST", "/faults/release")  # those two have worn a worker out again
+
+
+async def test_restarts_are_a_setting_of_their_own(peer: Peer) -> None:
+    changed = (await peer.control("PATCH", "/settings", {"restart_after": 50})).json
+    assert (changed["restart_after"], changed["restart_s"]) == (50, 6)
+    await peer.control("DELETE", "/faults")
+    changed = (await peer.control("PATCH", "/settings", {"restart_s": 0})).json
+    assert (changed["restart_after"], changed["restart_s"]) == (50, 0)
+    assert [(await peer.koha("GET", "/patrons/1")).status for _ in range(51)] == [200] * 51
 
 
 async def test_out_of_service_lasts_for_its_time(peer: Peer) -> None:

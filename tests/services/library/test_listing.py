@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -196,7 +197,21 @@ async def test_the_specification_names_every_route_without_asking_who_calls(peer
     answer = await peer.send("GET", "/api/v1/")
 
     assert answer.status == 200
-    assert "post" in answer.json["paths"]["/patrons/{patron_id}/account/credits"]
+    credits_ = answer.json["paths"]["/patrons/{patron_id}/account/credits"]
+    needed = {"updatecharges": "remaining_permissions"}
+    assert credits_["post"] == {"x-koha-authorization": {"permissions": needed}}
+    assert credits_["get"]["x-koha-authorization"]["permissions"] == needed | {"borrowers": "edit_borrowers"}
+    assert answer.json["paths"]["/oauth/token"] == {"post": {}}
+
+
+async def test_every_answer_has_the_date_of_the_library_s_own_clock(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        peer.library.book, "now", lambda: datetime(2027, 1, 15, 10, tzinfo=timezone(timedelta(hours=2)))
+    )
+    for path in ("/api/v1/", "/api/v1/patrons/0/account", "/control/totals", "/"):
+        assert (await peer.send("GET", path)).headers["Date"] == "Fri, 15 Jan 2027 08:00:00 GMT"
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS"])

@@ -20,10 +20,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from tillbridge.errors import SettingsError
+from support.commands import run
 from tillbridge.simulators.library import DemoLibrarySettings, build_app, serving
 from tillbridge.simulators.library.answers import ABORT
-from tillbridge.simulators.library.cli import demo_library
 from tillbridge.simulators.library.control import COMMANDS
 from tillbridge.simulators.library.faults import FaultKind
 
@@ -53,6 +52,7 @@ def test_the_demo_library_imports_no_adapter_and_nothing_of_the_bridge_but_what_
         "tillbridge.errors",
         "tillbridge.listening",
         "tillbridge.secret",
+        "tillbridge.simulators.dated",
     }
 
 
@@ -152,6 +152,18 @@ async def test_a_port_that_is_taken_is_said_at_once() -> None:
                 pass
 
 
-def test_the_command_says_that_a_port_is_taken() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SettingsError, match="cannot be listened on"):
-        demo_library(taken.getsockname()[1])
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--port", "{taken}"], "127.0.0.1:{taken} cannot be listened on (Address already in use). "),
+        (["--host", "nowhere.invalid"], "nowhere.invalid:0 cannot be listened on ("),
+        (["--client-secret-file", "nowhere"], "--client-secret-file: the secret file "),
+    ],
+)
+async def test_the_command_says_in_one_line_why_it_cannot_begin(options: list[str], why: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = await run("demo-library", *(option.replace("{taken}", port) for option in options))
+    assert (ended.status, ended.out) == (2, "")
+    [line] = ended.err.splitlines()
+    assert line.startswith("tillbridge demo-library: " + why.replace("{taken}", port))

@@ -14,13 +14,13 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from support.patience import PATIENCE_S
 from tillbridge.simulators.till import Outside, RunningTill, TillSettings, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
 SECRET = "top_secret"
-PATIENCE_S = 10.0
 SETTINGS = TillSettings("KOHA", SECRET, {"10": "Kassa 1", "11": "Kassa 2"})
 
 

@@ -191,8 +191,8 @@ async def test_every_message_in_and_out_is_listed_with_its_http_status_and_witho
 
 
 async def test_messages_and_payments_can_be_waited_for(shop: Shop) -> None:
-    message = asyncio.create_task(shop.ask("GET", "/api/messages?wait_s=10"))
-    payment = asyncio.create_task(shop.ask("GET", "/api/payments?state=waiting&wait_s=10"))
+    message = asyncio.create_task(shop.ask("GET", "/api/messages?wait_s=30"))
+    payment = asyncio.create_task(shop.ask("GET", "/api/payments?state=waiting&wait_s=30"))
     assert (await shop.ask("GET", "/api/messages")).json == []
     await shop.post(shop.request("P1", Mode=1))
     assert (await message).json[0]["kind"] == "request"
@@ -202,7 +202,7 @@ async def test_messages_and_payments_can_be_waited_for(shop: Shop) -> None:
 @pytest.mark.parametrize(("habit", "status"), [("accept", 1), ("cancel", 0)])
 async def test_the_autopilot_finishes_what_waits_and_what_comes(shop: Shop, habit: str, status: int) -> None:
     waiting = await shop.held(shop.request("P1"))
-    order = {"do": habit, "after_s": 0.01, "method": "mixed", "spread_s": 0.02}
+    order = {"do": habit, "after_s": 0.01, "method": "mixed", "spread_s": 0.02, "cancel_share": 0.25}
     assert (await shop.ask("PUT", "/api/autopilot", order)).json == order
     assert (await shop.ask("GET", "/api/autopilot")).json == order
     assert (await waiting).json["Status"] == status
@@ -234,9 +234,61 @@ def test_the_autopilot_spreads_its_patience_by_chance() -> None:
     assert [Autopilot(after_s=1, spread_s=2).wait_s(chance) for chance in (0, 0.5, 1)] == [1, 2, 3]
 
 
+@pytest.mark.parametrize(("share", "state"), [(0.4, "paid"), (0.6, "cancelled"), (1, "cancelled")])
+async def test_the_autopilot_that_accepts_can_cancel_a_share_by_chance(shop: Shop, share: float, state: str) -> None:
+    await shop.ask("PUT", "/api/autopilot", {"do": "accept", "after_s": 0, "cancel_share": share})
+    await shop.post(shop.request("P1", Mode=1))
+    await shop.on_till("P1", state)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, "0.5"])
+async def test_a_share_that_is_none_is_refused(shop: Shop, share: object) -> None:
+    assert (await shop.ask("PUT", "/api/autopilot", {"do": "accept", "cancel_share": share})).status == 400
+
+
 async def test_a_page_of_another_site_cannot_act_here(shop: Shop) -> None:
     await shop.post(shop.request("P1", Mode=1))
     refused = await shop.ask("POST", "/api/payments/P1/accept", None, Sec_Fetch_Site="cross-site")
     assert refused.status == 403
     own = await shop.ask("POST", "/api/payments/P1/accept", None, Sec_Fetch_Site="same-origin")
     assert own.status == 200
+
+
+async def test_every_answer_has_the_date_of_the_till_s_own_clock(shop: Shop) -> None:
+    for method, path in (("HEAD", "/"), ("GET", "/api/totals"), ("POST", "/maksu.html"), ("GET", "/nowhere")):
+        assert (await shop.ask(method, path)).headers["date"] == "Mon, 02 Mar 2026 07:30:00 GMT"
+    shop.clock.time += timedelta(minutes=5)
+    assert (await shop.ask("HEAD", "/")).headers["date"] == "Mon, 02 Mar 2026 07:35:00 GMT"
+
+
+@pytest.mark.parametrize("version", ["2.0", "3.0"])
+async def test_a_report_for_trying_is_signed_says_cancelled_and_is_of_no_payment(
+    shops: Shops, check: Any, version: str
+) -> None:
+    shop = await shops.open(api_version=version)
+    shop.receiver.statuses = [404]
+    got = await shop.ask("POST", "/api/trial-report", {"id": "CHECK-1", "address": shop.receiver.address})
+    assert (got.status, got.json["http_status"]) == (200, 404)
+    (report,) = await shop.receiver.until(1)
+    assert (report["Id"], report["Status"], report["Reference"], report.get("Source")) == (
+        "CHECK-1",
+        0,
+        None,
+        "KOHA" if version == "2.0" else None,
+    )
+    assert check(report)
+    assert (await shop.ask("GET", "/api/payments")).json == []
+    assert (await shop.noted("report")).http_status == 404
+
+
+async def test_a_report_for_trying_that_nobody_takes_says_so(shop: Shop) -> None:
+    got = await shop.ask("POST", "/api/trial-report", {"id": "CHECK-1", "address": "http://127.0.0.1:1/"})
+    assert got.json["http_status"] is None
+    assert "not delivered" in got.json["answer"]
+
+
+@pytest.mark.parametrize(
+    "order", [{}, {"id": "a b", "address": "http://x/"}, {"id": "A", "address": "ftp://x/"}, {"id": "A"}]
+)
+async def test_a_report_for_trying_needs_an_id_and_an_address(shop: Shop, order: dict[str, str]) -> None:
+    assert (await shop.ask("POST", "/api/trial-report", order)).status == 400

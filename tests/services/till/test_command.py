@@ -18,6 +18,7 @@ import trustme
 import typer.main
 
 import tillbridge.simulators.till as package
+from support.patience import PATIENCE_S
 from tillbridge.simulators.till.api import Api
 from tillbridge.simulators.till.cli import till
 from tillbridge.simulators.till.faults import KINDS, Options
@@ -34,7 +35,6 @@ _ROOT = Path(__file__).parents[3]
 _GUIDE = _ROOT / "docs" / "how-to" / "try-the-till.md"
 _FORBIDDEN = ("tillbridge.registers", "tillbridge.service", "tillbridge.domain")
 _COMMAND = (sys.executable, "-m", "tillbridge.simulators.till")
-PATIENCE_S = 20
 
 
 @asynccontextmanager
@@ -72,7 +72,7 @@ async def test_a_signal_ends_it_quietly_although_requests_are_held(shop: Shop, s
     async with _started(secret, "--office", "10=Kassa 1") as (address, process):
         shop.address = address
         held = asyncio.create_task(shop.post(shop.request("P1")))
-        await shop.ask("GET", "/api/payments?state=waiting&wait_s=10")
+        await shop.ask("GET", "/api/payments?state=waiting&wait_s=30")
         board = asyncio.create_task(shop.ask("GET", "/api/messages?after=99&wait_s=30"))
         await shop.ask("GET", "/api/payments")
         process.send_signal(number)

@@ -107,6 +107,18 @@ async def test_a_fault_does_what_its_row_says(shops: Shops, row: Row) -> None:
     assert (await shop.ask("GET", "/api/faults")).json["faults"] == []
 
 
+@pytest.mark.parametrize(("api_version", "taken"), [("3.0", 249), ("2.0", 250)])
+async def test_another_sum_stands_in_the_totals_and_on_the_receipt(shops: Shops, api_version: str, taken: int) -> None:
+    shop = await shops.open(api_version=api_version)
+    await shop.ask("POST", "/api/faults", {"kind": "report_other_sum", "minor": 249})
+    await shop.post(shop.request("P1", Mode=1))
+    await shop.act("P1", "accept")
+    totals = (await shop.ask("GET", "/api/totals")).json
+    assert (totals["collected_minor"], totals["by_tender"]["card"]) == (taken, taken)
+    receipt = "\n".join((await shop.ask("GET", "/api/payments/P1/receipt")).json["lines"])
+    assert ("-0,01" in receipt) == (taken == 249)
+
+
 def test_every_kind_of_fault_has_a_row() -> None:
     assert {row.kind for row in ROWS} == set(KINDS)
 
@@ -158,7 +170,7 @@ def _written(message: dict[str, Any]) -> str:
 
 
 def _right_hash(message: dict[str, Any]) -> str:
-    slots = [message[key] for key in ("Source", "Id", "Status", "Reference") if key in message]
+    slots = [message[key] for key in ("Source", "Id", "Status", "Reference", "Action") if key in message]
     for one in message.get("Payments", []):
         slots += [one[key] for key in ("PaymentMethod", "PaymentSum", "Timestamp", "PaymentDescription")]
     text = "&".join(["" if slot is None else str(slot) for slot in slots] + ["top_secret"])

@@ -71,7 +71,7 @@ async def test_a_3_0_till_lists_what_was_tendered_and_signs_the_list(shops: Shop
     await shop.act("P1", "accept", {"method": "mixed"})
     assert "Source" not in (await held).json
     [report] = await shop.receiver.until(1)
-    assert "Source" not in report
+    assert not {"Source", "Action"} & report.keys()
     assert [(one["PaymentMethod"], one["PaymentSum"], one["Timestamp"]) for one in report["Payments"]] == [
         (1, 125, "202603020930"),
         (4, 125, "202603020930"),
@@ -81,6 +81,16 @@ async def test_a_3_0_till_lists_what_was_tendered_and_signs_the_list(shops: Shop
     assert report["Hash"] == signing({f"{place:02}": slot for place, slot in enumerate(slots)})["Hash"]
     await shop.act("P1", "take-back")
     assert (await shop.receiver.until(2))[1]["Payments"] == []
+
+
+async def test_a_3_0_till_names_the_action_in_its_answers_and_signs_it(shops: Shops, signing: Any) -> None:
+    shop = await shops.open(api_version="3.0")
+    held = await shop.held(shop.request("P1"))
+    await shop.act("P1", "accept")
+    answer = (await held).json
+    assert answer["Action"] == "new payment"
+    slots = ["P1", 1, "K000001", "new payment"]
+    assert answer["Hash"] == signing({f"{place:02}": slot for place, slot in enumerate(slots)})["Hash"]
 
 
 async def test_an_identical_repetition_is_held_again_and_shown_once(shop: Shop) -> None:

@@ -116,6 +116,12 @@ _MESSAGES: list[tuple[str, str, dict[str, Any], str]] = [
         "e4612342ff8b5b4c2343d272a086df5f1aa087203cbec2b715c5491e45a0f53c",
     ),
     (
+        "D3",
+        "s3cret",
+        {"Id": "9", "Status": 1, "Reference": "2234", "Action": "delete payment"},
+        "9d6b2a2772e2525e897ea675381989c34cf71059228412b6d3c78710e9f12d3b",
+    ),
+    (
         "F2",
         "123",
         {"Id": "12345", "Status": 1, "Reference": "10456", "Payments": [_PAID]},

@@ -24,7 +24,7 @@ def register(tmp_path: Path) -> Register:
         "notification_address": "https://proxy.example/{invoicenumber}",
         "branch": {"CPL": {"source": "OTHER", "secret_file": "branch"}},
     }
-    surroundings = Surroundings("city", tmp_path, "")
+    surroundings = Surroundings("city", tmp_path, "", ("CPL", "MPL"))
     return connect(Settings.model_validate(settings), surroundings)
 
 

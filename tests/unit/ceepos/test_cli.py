@@ -140,10 +140,13 @@ def test_bad_input_is_one_clear_line(command: str, options: list[str], message: 
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("proof", ["", ', "Hash": null', ', "Hash": 5'])
-def test_there_is_nothing_to_verify_without_a_hash(proof: str) -> None:
-    code, _, error = run("verify", message=f'{{"Id": "7"{proof}}}')
-    assert (code, error) == (2, "standard input: the message has no Hash. Add it, or use sign.\n")
+@pytest.mark.parametrize("kind", ["request", "response", "report", "return"])
+@pytest.mark.parametrize("proof", ["", ', "Hash": null', ', "Hash": 5', ', "Hash": ""', ', "Hash": "ä"'])
+def test_a_message_without_a_hash_is_not_valid(proof: str, kind: str) -> None:
+    message = f'{{"Id": "7", "Status": 1{proof}}}'
+    code, document, error = run("verify", "--kind", kind, message=message)
+    _, signed, _ = run("sign", "--kind", kind, message=message)
+    assert (code, document, error) == (1, signed | {"valid": False}, "")
 
 
 @pytest.mark.parametrize("file", ["missing.json", ".", "bad\0name"])

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic import ValidationError
 
-from tillbridge.errors import SettingsError
+from tillbridge.errors import SettingsError, WrongSetting
 from tillbridge.registers.ceepos import Settings, connect
 from tillbridge.registers.ceepos.hashes import RequestOrder
 from tillbridge.registers.ceepos.places import Place, Places
@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def surroundings(folder: Path, public_address: str = "https://bridge.example/") -> Surroundings:
-    return Surroundings(name="city", folder=folder, public_address=public_address)
+    return Surroundings("city", folder, public_address, branches=("CPL",))
 
 
 def place_of(name: str, folder: Path, **settings: object) -> Place:
@@ -101,6 +101,8 @@ def test_a_whole_settings_file_is_understood() -> None:
         ({"receipt_description": "name"}, "borrower"),
         ({"notification_address": "https://bridge.example/{id}"}, "only placeholder"),
         ({"notification_address": "bridge.example/{invoicenumber}"}, "https://"),
+        ({"notification_address": "https://bridge.example/in;v=1/{invoicenumber}"}, "no ;"),
+        ({"notification_address": "https://bridge.example/{invoicenumber}?a=1;b=2"}, "no ;"),
         ({"connect_s": 0}, "greater than 0"),
         ({"connect_s": 10.1}, "less than or equal to 10"),
         ({"held_s": 100_000}, "7200"),
@@ -224,6 +226,15 @@ def test_a_file_that_cannot_be_used_is_named_with_a_remedy(folder: Path, change:
     assert raised.value.where == f"register_server.city.{where}"
     assert raised.value.remedy
     assert "hush" not in str(raised.value)
+
+
+@pytest.mark.parametrize("code", ["CPLL", "cpl", "CPL "])
+def test_settings_for_a_branch_that_does_not_use_the_register_server_are_refused(folder: Path, code: str) -> None:
+    connect(Settings.model_validate(LEAST | {"branch": {"CPL": {}}}), surroundings(folder))
+    with pytest.raises(WrongSetting, match="no branch of this code") as raised:
+        connect(Settings.model_validate(LEAST | {"branch": {"CPL": {}, code: {}}}), surroundings(folder))
+    assert raised.value.place == ("register_server", "city", "branch", code)
+    assert raised.value.remedy.endswith("Those that do: CPL")
 
 
 @pytest.mark.parametrize(

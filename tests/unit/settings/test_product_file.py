@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tillbridge.errors import SettingsError
+from tillbridge.errors import SettingsError, WrongSetting
 from tillbridge.product_file import parse_product_map, product_map_file
+from tillbridge.registers.ceepos.cleaning import cleaned
 
 Codes = dict[str, dict[str, str] | None]
 
@@ -59,8 +61,9 @@ WRONG: dict[str, tuple[str, int, str]] = {
     "a type with a list": ("CPL:\n  RENT: 1\n  LOST: [1]", 3, "LOST has no product code"),
     "a merge": ("CPL:\n  <<: {LOST: 1}", 2, "<< has no product code"),
     "a map within itself": ("CPL: &c\n  LOST: *c", 2, "LOST has no product code"),
-    "a code that is too long": (f"CPL:\n  LOST: {'9' * 26}", 2, "A code has at most 25 characters, no ;"),
+    "a code that is too long": (f"CPL:\n  LOST: {'9' * 26}", 2, "A code has at most 25 characters, and no ; or '"),
     "a code with a semicolon": ("CPL:\n  LOST: 1;2", 2, "'1;2' is no product code"),
+    "a code with an apostrophe": ('CPL:\n  LOST: "10\'01"', 2, '"10\'01" is no product code. A code has at most 25'),
     "a code of two lines": ("CPL:\n  LOST: |\n    1\n    2", 2, r"'1\n2' is no product code"),
     "half a sign": ('CPL: {LOST: "\\ud800"}', 1, "is no product code"),
     "a branch twice": ("CPL: {LOST: 1}\nMPL: off\nCPL: {LOST: 2}", 3, "CPL stands here twice. Keep one of them"),
@@ -110,6 +113,14 @@ def test_whatever_stands_in_a_product_map_it_is_read_or_told(text: str) -> None:
         assert all(codes is None or all(codes.values()) for codes in read.branches.values())
 
 
+@given(st.text(max_size=30) | st.text("1aÄ;' \t\x1c\u00a0\u2028&", max_size=30))
+def test_a_code_that_is_taken_reaches_the_till_as_it_stands(code: str) -> None:
+    text = json.dumps({"CPL": {"LOST": code}})
+    with suppress(SettingsError):
+        taken = parse_product_map(text, "products.yaml").code("CPL", "LOST")
+        assert cleaned(taken) == taken == code.strip()
+
+
 def test_a_product_map_is_read_from_its_file(tmp_path: Path) -> None:
     path = tmp_path / "products.yaml"
     path.write_text("CPL: {LOST: 1}\nÄ: {LOST: 1;}", encoding="utf-8")
@@ -123,6 +134,6 @@ def test_a_product_map_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     latin = tmp_path / "latin.yaml"
     latin.write_bytes("Mäntsälä: off".encode("latin-1"))
     for path in (tmp_path, tmp_path / "nowhere.yaml", latin):
-        with pytest.raises(SettingsError, match="the product map cannot be read") as error:
+        with pytest.raises(WrongSetting, match=f"the product map {path} cannot be read") as error:
             product_map_file(path)
-        assert error.value.where == str(path)
+        assert error.value.place == ("bridge", "product_map")

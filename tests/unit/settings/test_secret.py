@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tillbridge.errors import SettingsError
+from tillbridge.errors import WrongSetting
 from tillbridge.secret import read_secret
 
-WHERE = "bridge.toml, [bridge] api_key"
+SETTING = ("bridge", "api_key")
 
 
 @pytest.mark.parametrize(
@@ -24,19 +24,19 @@ WHERE = "bridge.toml, [bridge] api_key"
 )
 def test_a_secret_file_loses_its_last_newline_and_nothing_else(tmp_path: Path, raw: bytes, secret: str) -> None:
     (tmp_path / "key").write_bytes(raw)
-    assert read_secret(WHERE, tmp_path, Path("key"), None) == secret
+    assert read_secret(SETTING, tmp_path, Path("key"), None) == secret
 
 
 def test_a_secret_file_is_looked_for_beside_the_settings_unless_its_path_is_whole(tmp_path: Path) -> None:
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets/key").write_text("s3cret")
-    assert read_secret(WHERE, tmp_path, Path("secrets/key"), None) == "s3cret"
-    assert read_secret(WHERE, Path("elsewhere"), tmp_path / "secrets/key", None) == "s3cret"
+    assert read_secret(SETTING, tmp_path, Path("secrets/key"), None) == "s3cret"
+    assert read_secret(SETTING, Path("elsewhere"), tmp_path / "secrets/key", None) == "s3cret"
 
 
 def test_a_secret_variable_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THE_KEY", "s3cret\n")
-    assert read_secret(WHERE, tmp_path, None, "THE_KEY") == "s3cret\n"
+    assert read_secret(SETTING, tmp_path, None, "THE_KEY") == "s3cret\n"
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,9 @@ def test_a_secret_that_is_not_there_is_told_with_its_setting(
     monkeypatch.setenv("THE_KEY", "s3cret")
     monkeypatch.setenv("EMPTY_KEY", "")
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
-    with pytest.raises(SettingsError) as error:
-        read_secret(WHERE, tmp_path, None if file is None else Path(file), variable)
-    assert error.value.where == WHERE
+    with pytest.raises(WrongSetting) as error:
+        read_secret(SETTING, tmp_path, None if file is None else Path(file), variable)
+    assert error.value.place == ("bridge", "api_key_file" if file or not variable else "api_key_variable")
+    assert error.value.where == ".".join(error.value.place)
     assert told in str(error.value)
     assert "s3cret" not in str(error.value)

@@ -46,6 +46,7 @@ def test_a_whole_file_is_read_and_what_it_does_not_say_keeps_its_start_value(tmp
     assert file.folder == tmp_path
     assert (bridge.host, bridge.port, bridge.database) == ("127.0.0.1", 8470, "tillbridge.db")
     assert (limits.reach_s, limits.at_register_s, limits.ask_s, limits.surely_ended_s) == (30, 600, 600, 600)
+    assert limits.remind_s == 180
     assert file.settings.branch["CPL"].registers == {"10": "Kassa 1", "11": "Kassa 2"}
     assert file.settings.branch["C.P"].registers == {}
     assert file.settings.register_server == {"city": {"kind": "ceepos"}}
@@ -110,6 +111,7 @@ def test_a_wrong_setting_is_told_with_file_line_and_remedy(
         *("", "bridge.example.fi", "ftp://bridge.example.fi", "https://", "https:///x", "https:bridge.example.fi"),
         *("https://a:b@bridge.example.fi", "https://bridge.example.fi?x=1", "https://bridge.example.fi/#x"),
         *("https://bridge.example.fi/a b", " https://bridge.example.fi", "https://bridge.example.fi\\n"),
+        *("https://bridge.example.fi/a;b", "https://bridge.example.fi;b"),
         *("javascript:alert(1)//https://x", "https://bridge.example.fi/\\u0000", "https://bridge\\u202e.fi"),
     ],
 )

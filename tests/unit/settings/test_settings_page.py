@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from tillbridge.alarms import settings as alarm
 from tillbridge.libraries.koha import settings as koha
 from tillbridge.product_file import parse_product_map
 from tillbridge.registers.ceepos import settings as ceepos
@@ -24,6 +25,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], set[str]]] = {
     "`[bridge]`": (BridgeSettings, set()),
     "`[branch.CODE]`": (BranchSettings, set()),
     "`[limits]`": (LimitSettings, set()),
+    "`[alarm]`": (alarm.AlarmSettings, set()),
     '`[register_server.NAME]` with `kind = "ceepos"`': (ceepos.Settings, {"kind"}),
     "`[register_server.NAME.branch.CODE]`": (ceepos.Branch, set()),
     '`[library]` with `kind = "koha"`': (koha.Settings, {"kind"}),
@@ -45,7 +47,7 @@ def default_of(field: FieldInfo) -> str:
     default = field.get_default(call_default_factory=True, validated_data={})
     if isinstance(default, BaseModel):
         return "see there"
-    if default in (None, "", {}):
+    if default in (None, "", {}, ()):
         return "–"  # noqa: RUF001 - the sign that the page uses
     if isinstance(default, Enum):
         return f"`{default.value}`"
@@ -64,7 +66,7 @@ def models() -> set[type[BaseModel]]:
     """Return every model of settings that there is in the modules that hold settings."""
     return {
         each
-        for module in (ceepos, koha)
+        for module in (ceepos, koha, alarm)
         for each in vars(module).values()
         if isinstance(each, type) and issubclass(each, BaseModel) and each.__module__ == module.__name__
     }

@@ -6,14 +6,15 @@ from __future__ import annotations
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from tillbridge.errors import SettingsError
+from tillbridge.errors import WrongSetting
 from tillbridge.libraries.koha.access import Access, Basic, Tokens
 from tillbridge.libraries.koha.booking import judge
+from tillbridge.libraries.koha.checking import NOBODY, KohaChecks, KohaServer
 from tillbridge.libraries.koha.replies import Unexpected, json_of, koha_error, why_of
 from tillbridge.libraries.koha.settings import Settings
-from tillbridge.libraries.koha.transport import NotAsked, Outcome, Reply, Transport, Unanswered
+from tillbridge.libraries.koha.transport import NotAsked, Outcome, Reply, Transport, Trust, Unanswered
 from tillbridge.libraries.koha.wire import (
     CreditLine,
     charges_of,
@@ -55,12 +56,14 @@ class _Page:
 class KohaLibrary:
     """Be the library system that is this Koha. Keeps nothing between questions but connections and a token."""
 
-    def __init__(self, settings: Settings, transport: Transport, access: Access) -> None:
+    def __init__(self, settings: Settings, transport: Transport, access: Access, trust: Trust) -> None:
         self.currency = settings.currency
         # A token, the credit, and after a 401 both again: each exchange has its own limit.
         self.write_limit_s = transport.limit_s * (4 if access.renews else 1)
         self._payment_type, self._description = settings.payment_type, settings.description
         self._transport, self._access = transport, access
+        server = KohaServer(settings.address, trust, settings.connect_s, self._get)
+        self.checks = KohaChecks(server, self._get, settings.payment_type)
 
     async def patron_by_card(self, card_number: str) -> Patron | NoSuchPatron | Unavailable:
         """Find the patron with this card number, compared letter by letter: Koha's database ignores case."""
@@ -120,7 +123,7 @@ class KohaLibrary:
 
     async def ping(self) -> str | None:
         """Ask for the account of patron 0, whom no Koha has: log-in and both rights are checked, nothing is read."""
-        answer = await self._ask(f"{_PATRONS}/0/account", {}, lambda _: None)
+        answer = await self._ask(f"{NOBODY}/account", {}, lambda _: None)
         return answer.why if isinstance(answer, Unavailable) else None
 
     async def close(self) -> None:
@@ -201,25 +204,27 @@ def connect(settings: Settings, surroundings: Surroundings) -> LibrarySystem:
 
     Nothing is sent yet.
     """
-    secret = read_secret(f"{surroundings.name}: secret", surroundings.folder, *settings.secret_places)
-    transport = Transport(settings.address, _tls(settings, surroundings), settings.connect_s, settings.answer_s)
+    setting = (surroundings.name, settings.secret_setting)
+    secret = read_secret(setting, surroundings.folder, *settings.secret_places)
+    trust = _trust(settings, surroundings)
+    transport = Transport(settings.address, trust, settings.connect_s, settings.answer_s)
     access: Access
     if settings.client_id is not None:
         access = Tokens(transport, settings.client_id, secret)
     else:
         access = Basic(settings.user or "", secret)
-    return KohaLibrary(settings, transport, access)
+    return KohaLibrary(settings, transport, access, trust)
 
 
-def _tls(settings: Settings, surroundings: Surroundings) -> ssl.SSLContext | Literal[True]:
+def _trust(settings: Settings, surroundings: Surroundings) -> Trust:
     if settings.ca_file is None:
         return True  # aiohttp's own context trusts the system's authorities
     path = surroundings.folder / settings.ca_file
     try:
         return ssl.create_default_context(cafile=str(path))
     except (OSError, ssl.SSLError) as error:
-        raise SettingsError(
-            f"{surroundings.name}: ca_file",
+        raise WrongSetting(
+            (surroundings.name, "ca_file"),
             f"the certificates in {path} cannot be read",
             "Name a file with the authority's certificate in PEM",
         ) from error

@@ -82,11 +82,16 @@ def _of_interface(errors: list[Any]) -> KohaError | None:
 def _rights(said: dict[str, Any]) -> tuple[str, ...]:
     match said.get("required_permissions"):
         case dict() as needed:
-            return tuple(_right(name, part) for name, part in list(needed.items())[:9])
+            return rights_of(needed)
         case [*alternatives]:
             return tuple(_safe(str(one)) for one in alternatives[:9])
         case _:
             return ()
+
+
+def rights_of(needed: dict[str, Any]) -> tuple[str, ...]:
+    """Name rights as Koha's own pages do: ``module:part``, or the module where all of it, or any part, will do."""
+    return tuple(_right(name, part) for name, part in list(needed.items())[:9])
 
 
 def _right(name: str, part: object) -> str:

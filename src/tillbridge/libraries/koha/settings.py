@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from tillbridge.this_machine import is_this_machine
 
 _NEEDS_REGISTER = re.compile(r"CASH|SIP[0-9]{2}", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -21,19 +22,9 @@ def _address(text: str) -> str:
         raise ValueError("give the address of Koha's staff interface, such as https://koha-staff.example.fi")
     if parts.username or parts.password or parts.query or parts.fragment or " " in text:
         raise ValueError("an address has no user, password, blank, ? or #: take them out")
-    if parts.scheme == "http" and not _is_this_machine(parts):
+    if parts.scheme == "http" and not is_this_machine(parts.hostname):
         raise ValueError("the secret would go over the network in clear text: use https")
     return text.rstrip("/")
-
-
-def _is_this_machine(parts: SplitResult) -> bool:
-    host = parts.hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _payment_type(text: str) -> str:
@@ -88,6 +79,11 @@ class Settings(BaseModel):
                 "user with password_file or password_variable: one of the two"
             )
         return self
+
+    @property
+    def secret_setting(self) -> str:
+        """Return the name of the setting of the secret, without its ``_file`` or ``_variable``."""
+        return "password" if self.client_id is None else "client_secret"
 
     @property
     def secret_places(self) -> tuple[Path | None, str | None]:

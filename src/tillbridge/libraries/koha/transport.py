@@ -19,6 +19,10 @@ MOST_BYTES = 8 * 1024 * 1024
 _READS_AT_ONCE = 8  # measured: Koha's worker processes are few, and more requests at once only wait inside it
 
 
+Trust = ssl.SSLContext | Literal[True]
+"""How a server's certificate is checked; True stands for the system's authorities."""
+
+
 @dataclass(frozen=True, slots=True)
 class NotAsked:
     """State with proof that the request did not reach Koha, or that Koha did not look at it."""
@@ -41,6 +45,7 @@ class Reply:
     is_json: bool
     body: bytes | None = field(repr=False)
     total: str | None = None
+    date: str | None = None
 
 
 Outcome = NotAsked | Unanswered | Reply
@@ -58,8 +63,8 @@ class Transport:
     Redirects and proxies of the environment are not followed: the secret goes to the named address alone.
     """
 
-    def __init__(self, address: str, tls: ssl.SSLContext | Literal[True], connect_s: float, answer_s: float) -> None:
-        self._address, self._tls = address, tls
+    def __init__(self, address: str, trust: Trust, connect_s: float, answer_s: float) -> None:
+        self._address, self._trust = address, trust
         self._connect_s, self._answer_s = connect_s, answer_s
         self._reads: aiohttp.ClientSession | None = None
         self._writes: aiohttp.ClientSession | None = None
@@ -73,13 +78,13 @@ class Transport:
     async def read(self, path: str, query: Mapping[str, str], authorization: str) -> Outcome:
         """Send a GET. A connection that dies before the answer is tried once more (aiohttp does so for GET)."""
         if self._reads is None and not self._closed:
-            self._reads = self._session(aiohttp.TCPConnector(ssl=self._tls, limit=_READS_AT_ONCE))
+            self._reads = self._session(aiohttp.TCPConnector(ssl=self._trust, limit=_READS_AT_ONCE))
         return await self._exchange(self._reads, "GET", path, {"Authorization": authorization}, query=query)
 
     async def write(self, path: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
         """Send a POST, once, over a connection of its own."""
         if self._writes is None and not self._closed:
-            self._writes = self._session(aiohttp.TCPConnector(ssl=self._tls, limit=0, force_close=True))
+            self._writes = self._session(aiohttp.TCPConnector(ssl=self._trust, limit=0, force_close=True))
         return await self._exchange(self._writes, "POST", path, headers, body=body)
 
     async def close(self) -> None:
@@ -171,6 +176,7 @@ async def _reply(response: aiohttp.ClientResponse) -> Reply:
         is_json=response.content_type == "application/json",
         body=await _body(response),
         total=response.headers.get("X-Total-Count"),
+        date=response.headers.get("Date"),
     )
 
 

@@ -7,8 +7,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from tillbridge.errors import SettingsError
+from tillbridge.errors import WrongSetting
 from tillbridge.registers.ceepos import judge
+from tillbridge.registers.ceepos.checking import CeeposChecks
 from tillbridge.registers.ceepos.client import Client, Limits, NotReceived, Received
 from tillbridge.registers.ceepos.places import Place, Places
 from tillbridge.registers.ceepos.probe import why_unreachable
@@ -42,6 +43,7 @@ NOTICE_GRACE_S = 1.0
 
 def connect(settings: Settings, surroundings: Surroundings) -> Register:
     """Make the register; reads secrets and certificates, raises SettingsError, opens no connection."""
+    _need_known_branches(settings, surroundings)
     form = Form(
         api_version=settings.api_version,
         mode=settings.mode,
@@ -60,6 +62,7 @@ class Ceepos:
         self.answer_limit_s = limits.connect_s + limits.answer_s + NOTICE_GRACE_S
         self._form, self._places, self._limits = form, places, limits
         self._client = Client()
+        self.checks = CeeposChecks(places, self._client, limits.connect_s, form.notification_address)
 
     async def send(self, order: Order, at_register: Callable[[], Awaitable[None]]) -> Answer:
         """Send the order once, over a fresh connection, and return what became of it."""
@@ -139,11 +142,21 @@ class _Notice:
             _log.exception("a payment could not be marked as at the register; its answer is still awaited")
 
 
+def _need_known_branches(settings: Settings, surroundings: Surroundings) -> None:
+    """Refuse what a branch would never get: with a slip in its code it would silently use the server's own settings."""
+    for code in settings.branch:
+        if code not in surroundings.branches:
+            place = ("register_server", surroundings.name, "branch", code)
+            known = ", ".join(surroundings.branches) or "none"
+            remedy = f"Correct the code, or let the branch use it. Those that do: {known}"
+            raise WrongSetting(place, "no branch of this code uses this register server", remedy)
+
+
 def _notification_address(settings: Settings, surroundings: Surroundings) -> str:
     if settings.notification_address is not None:
         return settings.notification_address
     if not surroundings.public_address:
         remedy = "Set it, or the bridge's public address, to where the register server can reach the bridge"
-        where = f"register_server.{surroundings.name}.notification_address"
-        raise SettingsError(where, "there is no address for reports", remedy)
+        place = ("register_server", surroundings.name, "notification_address")
+        raise WrongSetting(place, "there is no address for reports", remedy)
     return surroundings.public_address.rstrip("/") + REPORT_PATH

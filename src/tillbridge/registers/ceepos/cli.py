@@ -17,7 +17,7 @@ import typer
 from tillbridge.errors import SettingsError
 from tillbridge.registers.ceepos import hashes
 from tillbridge.registers.ceepos.reading import MESSAGE_LIMIT, Message, MessageError, read_object
-from tillbridge.secret import read_secret
+from tillbridge.secret import read_secret_file
 
 app = typer.Typer(no_args_is_help=True, help="Hash Ceepos messages, and check their hashes.")
 
@@ -69,16 +69,17 @@ def verify(
     api_version: VersionOption = None,
     show_secret: ShowSecret = False,
 ) -> None:
-    """Compare the message's own Hash with the right one; exit with 1 where they differ."""
+    """Compare the message's own Hash with the right one; exit with 1 where they differ, or where it has none."""
     secret = _secret(secret_file)
     message, slots, digest = _hashed(file, kind, order, api_version, secret)
-    claimed = message.get("Hash")
-    if not isinstance(claimed, str):
-        _stop(_name(file), "the message has no Hash", "Add it, or use sign")
-    valid = claimed.isascii() and hmac.compare_digest(claimed.lower(), digest)
+    valid = _is_hash(message.get("Hash"), digest)
     _print({"string": _shown(slots, secret, show_secret=show_secret), "hash": digest, "valid": valid})
     if not valid:
         raise typer.Exit(1)
+
+
+def _is_hash(claimed: object, digest: str) -> bool:
+    return isinstance(claimed, str) and claimed.isascii() and hmac.compare_digest(claimed.lower(), digest)
 
 
 def _hashed(
@@ -134,7 +135,7 @@ def _read(file: str) -> bytes:
 
 def _secret(file: Path) -> str:
     try:
-        return read_secret("--secret-file", Path(), file, None)
+        return read_secret_file(("--secret-file",), file)
     except SettingsError as error:
         _stop(error.where, error.what, error.remedy)
 

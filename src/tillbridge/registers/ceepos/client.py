@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 import aiohttp
 
@@ -103,6 +104,23 @@ class Client:
         except Exception as error:  # noqa: BLE001 - whatever fails is judged by how far the request came
             _log.warning("an exchange with a register server failed unexpectedly", exc_info=error)
             return NotReceived("the exchange with the register server failed", exchange.connected)
+
+    async def date(self, target: Target, limits: Limits) -> str | None:
+        """Ask for the head of the server's first page, which is no payment, and return its Date, if it has one."""
+        exchange = _Exchange(limits)
+        try:
+            async with (
+                exchange.limit(),
+                self._opened().head(
+                    urljoin(target.address, "/"),
+                    ssl=target.tls or True,
+                    allow_redirects=False,
+                    trace_request_ctx=exchange,
+                ) as response,
+            ):
+                return response.headers.get("Date")
+        except (aiohttp.ClientError, OSError):
+            return None
 
     async def close(self) -> None:
         """Close every connection; later posts are answered with "not connected"."""

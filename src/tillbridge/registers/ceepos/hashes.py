@@ -22,7 +22,7 @@ NEWEST: Version = (999,)
 """Stand for the newest version: whatever a message may cover is covered."""
 
 WITH_ACTION: Version = (2, 1)
-"""From here on requests may have an Action, which the answer repeats (dossier 2.1)."""
+"""From here on a message may have an Action, and an answer that names it covers it (dossier 2.1, 4.1)."""
 
 _DETAILED: Version = (3, 0)
 """From here on the hash covers PaymentExpires and the details of payments (dossier 3.4, inferred)."""
@@ -76,7 +76,7 @@ def delete_slots(message: Message) -> list[str]:
 
 
 def response_slots(message: Message, version: Version, *, with_action: bool) -> list[str]:
-    """Return the slots of the answer to a request; `with_action` says whether the request had an Action.
+    """Return the slots of the answer to a request; `with_action` says whether an Action in it is covered.
 
     Where the Action is covered, a null address or expiry keeps its slot; elsewhere it has none (vectors E5, E13).
     """
@@ -102,8 +102,13 @@ def return_slots(message: Message, version: Version) -> list[str]:
 
 def head_slots(message: Message) -> list[str]:
     """Return the slots with which every answer, report and return begins (dossier 3.4)."""
+    return [*subject_slots(message), *_kept(message, ("Reference",))]
+
+
+def subject_slots(message: Message) -> list[str]:
+    """Return the first of these: whose payment it is, and what became of it."""
     _demand(message, ("Id", "Status"))
-    return [*_present(message, ("Source",)), *_kept(message, ("Id", "Status", "Reference"))]
+    return [*_present(message, ("Source",)), *_kept(message, ("Id", "Status"))]
 
 
 def payments_of(message: Message) -> list[Message]:

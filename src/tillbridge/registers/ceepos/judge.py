@@ -4,18 +4,17 @@
 from __future__ import annotations
 
 import hmac
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tillbridge.registers.ceepos.hashes import (
+    WITH_ACTION,
     Version,
     covers_payments,
     digest_of,
-    head_slots,
-    payments_of,
     report_slots,
     response_slots,
+    subject_slots,
 )
 from tillbridge.registers.ceepos.reading import (
     Message,
@@ -24,6 +23,7 @@ from tillbridge.registers.ceepos.reading import (
     status_of,
     text_of_id,
 )
+from tillbridge.registers.ceepos.unsplit import Tail, tail_of_answer, tail_of_report
 from tillbridge.service.register_port import (
     Answer,
     AtRegister,
@@ -49,9 +49,10 @@ _OTHER_STATUSES = {
 }
 _REFUSAL = "the register server refused the message as faulty (status 99)"
 _WRONG_HASH = "hash is wrong or missing"
+_OUR_ACTION = ("new payment", "", None)
+"""What an answer may name: our requests have no Action, which stands for a new payment (dossier 2.2, 6)."""
+
 _RECEIPT_LIMIT = 100
-_CENTS_TEXT = re.compile(r"-?[0-9]{1,12}")
-_LARGEST_CENTS = 10**12
 
 Decided = Paid | Cancelled | Refused | NoOutcome
 
@@ -93,10 +94,12 @@ def judge_report(report: Report, terms: Terms) -> Verdict:
     """Check a report's proof by these terms and say what it means; status 99 too must be proven here."""
     if _foreign_source(report.fields, terms):
         return Forged("the report names another source")
-    unproven = _why_unproven(report.fields, _report_rule(terms), terms)
+    unproven = _why_unproven(report.fields, report_slots, terms)
     if unproven:
         return Forged(f"the report's {unproven}")
-    return _fact(report.fields, report.raw, _sum_of(report.fields, terms))
+    behind = _behind_status(report.fields, report_slots(report.fields, terms.version))
+    tail = tail_of_report(behind, with_payments=covers_payments(terms.version))
+    return _fact(report.fields, report.raw, tail)
 
 
 def judge_stray_report(report: Report, all_terms: Iterable[Terms]) -> Verdict:
@@ -113,19 +116,21 @@ def _judged_answer(message: Message, raw: bytes, terms: Terms, *, verified: bool
     status = status_of(message)
     if status == _REFUSED and verified:  # an error need not be signed (dossier 8.12)
         return Refused(_REFUSAL, raw)
-    unproven = _why_unproven(message, _answer_rule(terms), terms)
+    unproven = _why_unproven(message, _answer_slots, terms)
     if unproven:
         return NoOutcome(f"the answer's {unproven}", raw)
-    return AtRegister(raw) if status == _IN_PROGRESS else _fact(message, raw, None)
+    if status == _IN_PROGRESS:
+        return AtRegister(raw)
+    return _fact(message, raw, tail_of_answer(_behind_status(message, _answer_slots(message, terms.version))))
 
 
-def _fact(message: Message, raw: bytes, sum_minor: int | None) -> Decided:
+def _fact(message: Message, raw: bytes, tail: Tail) -> Decided:
     """Say what a proven message means."""
     match status_of(message):
         case 0:
             return Cancelled(raw)
         case 1:
-            return Paid(receipt_number=_receipt_number(message), sum_minor=sum_minor, raw=raw)
+            return Paid(receipt_number=_receipt_number(message, tail), sum_minor=tail.sum_minor, raw=raw)
         case 99:
             return Refused(_REFUSAL, raw)
         case None:
@@ -140,6 +145,8 @@ def _not_about(message: Message, payment_id: str, terms: Terms) -> str | None:
         return "the register server's answer is about another payment"
     if _foreign_source(message, terms):
         return "the register server's answer names another source"
+    if message.get("Action") not in _OUR_ACTION:  # a delete is answered by 1 too
+        return "the register server's answer is to another action than a new payment"
     return None
 
 
@@ -147,36 +154,21 @@ def _foreign_source(message: Message, terms: Terms) -> bool:
     return message.get("Source") not in (None, terms.source)
 
 
-Rule = Callable[[Message], list[str]]
+Rule = Callable[[Message, Version], list[str]]
 
 
-def _answer_rule(terms: Terms) -> Rule:
-    """Return the rule for answers: what stands behind the Reference, such as an address, is never believed."""
-
-    def slots(message: Message) -> list[str]:
-        _need_one_reading(head_slots(message))
-        return response_slots(message, terms.version, with_action=False)
-
-    return slots
+def _answer_slots(message: Message, version: Version) -> list[str]:
+    return response_slots(message, version, with_action=version >= WITH_ACTION)
 
 
-def _report_rule(terms: Terms) -> Rule:
-    def slots(message: Message) -> list[str]:
-        covered = report_slots(message, terms.version)
-        _need_one_reading(covered)
-        return covered
-
-    return slots
+def _behind_status(message: Message, slots: Sequence[str]) -> Sequence[str]:
+    return slots[len(subject_slots(message)) :]
 
 
-def _need_one_reading(slots: Iterable[str]) -> None:
-    """Raise MessageError where a value holds ``&``.
-
-    Values are joined without escaping, so that such a one could stand for several under a genuine hash: a Reference
-    could swallow the sum that was paid. No message of a till is known to have one there.
-    """
-    if any("&" in slot for slot in slots):
-        raise MessageError("a value with & in it can be read in more than one way")
+def _need_clear_subject(message: Message) -> None:
+    """Raise MessageError where Source, Id or Status hold an ``&``, and so could stand for several values."""
+    if any("&" in slot for slot in subject_slots(message)):
+        raise MessageError("its Source, Id or Status can be read in more than one way")
 
 
 def _why_unproven(message: Message, rule: Rule, terms: Terms) -> str | None:
@@ -188,7 +180,8 @@ def _why_unproven(message: Message, rule: Rule, terms: Terms) -> str | None:
     if not isinstance(claimed, str) or not claimed.isascii():
         return _WRONG_HASH
     try:
-        slots = rule(message)
+        _need_clear_subject(message)
+        slots = rule(message, terms.version)
         right = [digest_of(slots, secret) for secret in terms.secrets]
     except MessageError as error:
         return f"hash proves nothing: {error}"
@@ -196,24 +189,10 @@ def _why_unproven(message: Message, rule: Rule, terms: Terms) -> str | None:
     return None if any(matches) else _WRONG_HASH
 
 
-def _receipt_number(message: Message) -> str | None:
+def _receipt_number(message: Message, tail: Tail) -> str | None:
+    """Return the Reference as a person would read it, where the string that was hashed has the same one."""
     value = message.get("Reference")
-    text = "" if value is None else str(value)[:_RECEIPT_LIMIT]
-    return "".join(char for char in text if char.isprintable()).strip() or None
-
-
-def _sum_of(message: Message, terms: Terms) -> int | None:
-    """Add up what a proven report says was collected, in cents; None where it does not prove it."""
-    if not covers_payments(terms.version):
+    text = "" if value is None else str(value)
+    if text != (tail.reference or ""):
         return None
-    sums = [_cents(entry.get("PaymentSum")) for entry in payments_of(message)]
-    known = [cents for cents in sums if cents is not None]
-    return sum(known) if known and len(known) == len(sums) else None
-
-
-def _cents(value: object) -> int | None:
-    if isinstance(value, str) and _CENTS_TEXT.fullmatch(value):
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST_CENTS:
-        return value
-    return None
+    return "".join(char for char in text[:_RECEIPT_LIMIT] if char.isprintable()).strip() or None

@@ -7,12 +7,15 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from tillbridge.errors import SettingsError
+from tillbridge.errors import WrongSetting
 from tillbridge.registers.ceepos.client import Target
 from tillbridge.registers.ceepos.hashes import RequestOrder, version_of
 from tillbridge.registers.ceepos.judge import Terms
 from tillbridge.registers.ceepos.settings import Branch, Settings
 from tillbridge.secret import read_secret
+
+_Table = tuple[str, ...]
+"""The place of a table, or of a setting in it, in the settings file."""
 
 _Trust = tuple[Path | None, Path | None, Path | None]
 
@@ -33,10 +36,10 @@ class Places:
         self._version = version_of(settings.api_version)
         self._folder = folder
         self._contexts: dict[_Trust, ssl.SSLContext] = {}
-        where = f"register_server.{name}"
-        self._default = self._place(settings, where)
+        table = ("register_server", name)
+        self._default = self._place(settings, table)
         self._own = {
-            branch: self._place(own.over(settings), f"{where}.branch.{branch}")
+            branch: self._place(own.over(settings), (*table, "branch", branch))
             for branch, own in settings.branch.items()
         }
 
@@ -55,58 +58,58 @@ class Places:
     def _all(self) -> tuple[Place, ...]:
         return (self._default, *self._own.values())
 
-    def _place(self, branch: Branch, where: str) -> Place:
+    def _place(self, branch: Branch, table: _Table) -> Place:
         assert branch.address is not None  # noqa: S101 - the register server's settings demand these three
         assert branch.source is not None  # noqa: S101 - as above
         assert branch.order is not None  # noqa: S101 - as above
         return Place(
-            target=Target(branch.address, self._tls(branch, where)),
+            target=Target(branch.address, self._tls(branch, table)),
             order=branch.order,
-            terms=Terms(branch.source, self._version, self._secrets(branch, where)),
+            terms=Terms(branch.source, self._version, self._secrets(branch, table)),
         )
 
-    def _secrets(self, branch: Branch, where: str) -> tuple[str, ...]:
-        current = read_secret(f"{where}.secret_file", self._folder, branch.secret_file, branch.secret_variable)
+    def _secrets(self, branch: Branch, table: _Table) -> tuple[str, ...]:
+        current = read_secret((*table, "secret"), self._folder, branch.secret_file, branch.secret_variable)
         file, variable = branch.previous_secret_file, branch.previous_secret_variable
         if file is None and variable is None:
             return (current,)
-        previous = read_secret(f"{where}.previous_secret_file", self._folder, file, variable)
+        previous = read_secret((*table, "previous_secret"), self._folder, file, variable)
         return tuple(dict.fromkeys((current, previous)))
 
-    def _tls(self, branch: Branch, where: str) -> ssl.SSLContext | None:
+    def _tls(self, branch: Branch, table: _Table) -> ssl.SSLContext | None:
         """Return one context for each set of files: places that share it count as one target."""
         if not (branch.address or "").lower().startswith("https:"):
             return None
         trust = (branch.ca_file, branch.client_certificate, branch.client_key)
         if trust not in self._contexts:
-            self._contexts[trust] = _context(trust, where, self._folder)
+            self._contexts[trust] = _context(trust, table, self._folder)
         return self._contexts[trust]
 
 
-def _context(trust: _Trust, where: str, folder: Path) -> ssl.SSLContext:
+def _context(trust: _Trust, table: _Table, folder: Path) -> ssl.SSLContext:
     """Make a context that verifies certificate and host name; a CA file replaces the system's authorities."""
     ca_file, certificate, key = (folder / path if path is not None else None for path in trust)
-    context = _trusting(ca_file, f"{where}.ca_file")
+    context = _trusting(ca_file, (*table, "ca_file"))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if certificate is not None:
-        _identify(context, certificate, key, f"{where}.client_certificate")
+        _identify(context, certificate, key, (*table, "client_certificate"))
     return context
 
 
-def _trusting(ca_file: Path | None, where: str) -> ssl.SSLContext:
+def _trusting(ca_file: Path | None, place: _Table) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_file)
     except OSError as error:
         remedy = "Name a PEM file with the certificate of the authority that signed the register server's"
-        raise SettingsError(where, f"the CA file {ca_file} cannot be used", remedy) from error
+        raise WrongSetting(place, f"the CA file {ca_file} cannot be used", remedy) from error
 
 
-def _identify(context: ssl.SSLContext, certificate: Path, key: Path | None, where: str) -> None:
+def _identify(context: ssl.SSLContext, certificate: Path, key: Path | None, place: _Table) -> None:
     try:
         context.load_cert_chain(certificate, key, password=_no_pass_phrase)
     except (OSError, ValueError) as error:
         remedy = "Name PEM files that belong together, and remove the pass phrase from the key"
-        raise SettingsError(where, f"the client certificate {certificate} cannot be used", remedy) from error
+        raise WrongSetting(place, f"the client certificate {certificate} cannot be used", remedy) from error
 
 
 def _no_pass_phrase() -> str:

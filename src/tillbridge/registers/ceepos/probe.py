@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from urllib.parse import urlsplit
 
+from tillbridge.certificates import hang_up
 from tillbridge.registers.ceepos.client import Target, why_not_connected
 
 _VERDICT_S = 0.3
@@ -15,7 +15,7 @@ _VERDICT_S = 0.3
 
 async def why_unreachable(target: Target, connect_s: float) -> str | None:
     """Connect (TCP, and TLS for https) and hang up; return None if that went well, else why not."""
-    host, port = _host_and_port(target)
+    host, port = host_and_port(target)
     try:
         async with asyncio.timeout(connect_s):
             reader, writer = await asyncio.open_connection(host, port, ssl=target.tls)
@@ -24,11 +24,12 @@ async def why_unreachable(target: Target, connect_s: float) -> str | None:
     try:
         refusal = await _late_refusal(reader) if target.tls else None
     finally:
-        await _hang_up(writer)
+        await hang_up(writer)
     return f"{host}:{port}: {refusal}" if refusal else None
 
 
-def _host_and_port(target: Target) -> tuple[str, int]:
+def host_and_port(target: Target) -> tuple[str, int]:
+    """Return where a target is connected to."""
     parts = urlsplit(target.address)
     return parts.hostname or "", parts.port or (443 if target.tls else 80)
 
@@ -42,9 +43,3 @@ async def _late_refusal(reader: asyncio.StreamReader) -> str | None:
     except OSError:
         word = b""
     return None if word else "the register server hangs up after the TLS handshake; does it know our certificate?"
-
-
-async def _hang_up(writer: asyncio.StreamWriter) -> None:
-    writer.transport.abort()
-    with suppress(OSError):
-        await writer.wait_closed()

@@ -39,7 +39,7 @@ def compose(order: Order, form: Form, source: str) -> Message:
         "Mode": form.mode,
         "Description": _heading(order, names_payer=form.names_payer),
         "Products": [_product(product) for product in order.products if product.price_minor],
-        "NotificationAddress": _address(form.notification_address, order.payment_id),
+        "NotificationAddress": report_address(form.notification_address, order.payment_id),
         "Office": order.register,
     }
 
@@ -48,6 +48,11 @@ def signed(message: Message, rule: RequestOrder, secret: str) -> bytes:
     """Return the bytes that go out: UTF-8 JSON with the hash of its own values."""
     proof = digest_of(request_slots(message, rule), secret)
     return json.dumps(message | {"Hash": proof}, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
+def report_address(template: str, payment_id: str) -> str:
+    """Return where the report of a payment is asked for."""
+    return template.replace(ID_PLACEHOLDER, quote(payment_id, safe="", errors="replace"))
 
 
 def why_not_sendable(order: Order) -> str | None:
@@ -87,7 +92,3 @@ def _name(payer: Payer) -> str:
     names = ", ".join(filter(None, (cleaned(payer.surname), cleaned(payer.firstname))))
     card = cleaned(payer.card_number)
     return cleaned(f"{names} ({card})" if card else names)
-
-
-def _address(template: str, payment_id: str) -> str:
-    return template.replace(ID_PLACEHOLDER, quote(payment_id, safe="", errors="replace"))

@@ -29,6 +29,8 @@ def _sound_address(address: str) -> str:
 def _sound_template(address: str) -> str:
     if set(address.replace(ID_PLACEHOLDER, "")) & set("{}"):
         raise ValueError(f"the only placeholder is {ID_PLACEHOLDER}")
+    if ";" in address:  # the address is a value of the message, and none may hold one (dossier 2.4, 8.2)
+        raise ValueError("an address for reports has no ;")
     return _sound_address(address.replace(ID_PLACEHOLDER, "id")) and address
 
 

@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
+from tillbridge.simulators.dated import Dated
 from tillbridge.simulators.library import control, koha, page
 from tillbridge.simulators.library.book import Book
 from tillbridge.simulators.library.library import DemoLibrary
@@ -24,6 +26,8 @@ def build_app(
     A `book` that is handed in is used as it is, without staff or seed. `clock` counts seconds for tokens and faults.
     Serve it with `serving`: only that server can cut a connection.
     """
-    app = Starlette(routes=[koha.mount(), control.mount(), *page.ROUTES])
-    app.state.library = DemoLibrary(settings or DemoLibrarySettings(), book, clock)
+    library = DemoLibrary(settings or DemoLibrarySettings(), book, clock)
+    dated = Middleware(Dated, now=library.time)
+    app = Starlette(routes=[koha.mount(), control.mount(), *page.ROUTES], middleware=[dated])
+    app.state.library = library
     return app

@@ -30,7 +30,7 @@ _NEEDS_REGISTER = frozenset({"CASH", "SIP00"})
 _CREDIT_TYPES = ("CREDIT", "FORGIVEN", "LOST_FOUND", "OVERPAYMENT", "PAYMENT", "PURCHASE", "REFUND", "WRITEOFF")
 _NOTHING = Decimal(0)
 BRANCHES = {"CPL": "Keskuskirjasto", "MPL": "Metsälän kirjasto"}
-PAYMENT_TYPES = {"CARD": "Kortti", "CASH": "Käteinen", "KOHA10": "Kassapääte"}
+PAYMENT_TYPES = {"CARD": "Kortti", "CASH": "Käteinen", "CEEPOS": "Ceepos-kassa", "KOHA10": "Kassapääte"}
 
 
 def _system_time() -> datetime:
@@ -106,6 +106,7 @@ class Book:
             category_id=order.category_id,
             userid=userid,
             updated_on=self.now(),
+            restricted=order.restricted,
         )
         self._cards.add(order.cardnumber)
         self._last_patron = max(self._last_patron, patron_id)

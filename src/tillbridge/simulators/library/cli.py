@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from tillbridge.errors import SettingsError
-from tillbridge.secret import read_secret
+from tillbridge.listening import why_not_listening
+from tillbridge.secret import read_secret_file
 from tillbridge.simulators.library.app import build_app
 from tillbridge.simulators.library.serving import serving
 from tillbridge.simulators.library.settings import (
@@ -23,7 +24,7 @@ from tillbridge.simulators.library.settings import (
 
 
 def demo_library(
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 0,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     client_id: Annotated[str, typer.Option(help="Client id for OAuth2.")] = DEMO_CLIENT_ID,
     client_secret_file: Annotated[
@@ -32,16 +33,22 @@ def demo_library(
     empty: Annotated[bool, typer.Option("--empty", help="Start without invented patrons.")] = False,
 ) -> None:
     """Run a demo library that answers like Koha, until it is told to stop."""
-    secret = DEMO_CLIENT_SECRET
-    if client_secret_file is not None:
-        secret = read_secret("client-secret-file", Path.cwd(), client_secret_file, None)
-    account = StaffAccount(client_id, secret, password=secret)
-    settings = DemoLibrarySettings(accounts=(account,), seeded=not empty)
     try:
-        asyncio.run(_run(settings, host, port))
+        account = _account(client_id, client_secret_file)
+        asyncio.run(_run(DemoLibrarySettings(accounts=(account,), seeded=not empty), host, port))
+    except SettingsError as error:
+        typer.echo(f"tillbridge demo-library: {error}", err=True)
+        raise typer.Exit(2) from error
     except OSError as error:
-        what = f"{host}:{port} cannot be listened on ({error.strerror})"
-        raise SettingsError("--port", what, "Choose another port, or 0 for a free one") from error
+        typer.echo(f"tillbridge demo-library: {why_not_listening(host, port, error)}. Choose another port.", err=True)
+        raise typer.Exit(2) from error
+
+
+def _account(client_id: str, secret_file: Path | None) -> StaffAccount:
+    secret = DEMO_CLIENT_SECRET
+    if secret_file is not None:
+        secret = read_secret_file(("--client-secret-file",), secret_file)
+    return StaffAccount(client_id, secret, password=secret)
 
 
 async def _run(settings: DemoLibrarySettings, host: str, port: int) -> None:

@@ -28,7 +28,7 @@ from tillbridge.simulators.library.control_forms import (
 )
 from tillbridge.simulators.library.dispatch import read_id
 from tillbridge.simulators.library.facts import LedgerError, Line, MissingError
-from tillbridge.simulators.library.faults import FaultKind
+from tillbridge.simulators.library.faults import FaultKind, Restarts
 from tillbridge.simulators.library.json_text import NotJsonError, read_json, write_json
 from tillbridge.simulators.library.koha import KINDS
 from tillbridge.simulators.library.library import DemoLibrary
@@ -127,9 +127,11 @@ def totals(order: Order) -> Answer:
 
 def show_settings(order: Order) -> Answer:
     """Show the settings that can be changed."""
-    rules = order.library.book.rules
+    rules, restarts = order.library.book.rules, order.library.restarts
     return 200, {
         "require_payment_type": rules.require_payment_type,
+        "restart_after": restarts.after,
+        "restart_s": restarts.seconds,
         "token_s": order.library.token_s,
         "use_cash_registers": rules.use_cash_registers,
     }
@@ -143,7 +145,15 @@ def change_settings(order: Order) -> Answer:
     if form.require_payment_type is not None:
         rules.require_payment_type = form.require_payment_type
     order.library.token_s = form.token_s or order.library.token_s
+    _change_restarts(order.library, form)
     return show_settings(order)
+
+
+def _change_restarts(library: DemoLibrary, form: SettingsForm) -> None:
+    """Begin to count anew where one of the two is named."""
+    if form.restart_after is not None or form.restart_s is not None:
+        after = library.restarts.after if form.restart_after is None else form.restart_after
+        library.restarts = Restarts(after, library.restarts.seconds if form.restart_s is None else form.restart_s)
 
 
 def requests(order: Order) -> Answer:

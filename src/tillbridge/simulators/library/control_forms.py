@@ -33,6 +33,7 @@ class PatronForm(Form):
     category_id: Text = "PT"
     userid: Text | None = None
     patron_id: Id | None = None
+    restricted: bool = False
 
     def order(self) -> PatronOrder:
         """Return the same as the ledger takes it."""
@@ -106,6 +107,8 @@ class SettingsForm(Form):
     use_cash_registers: bool | None = None
     require_payment_type: bool | None = None
     token_s: Annotated[float, Field(gt=0, le=_A_DAY_S)] | None = None
+    restart_after: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    restart_s: Annotated[float, Field(ge=0, le=_A_DAY_S)] | None = None
 
 
 class ResetForm(Form):

@@ -86,6 +86,8 @@ class KohaRoute:
         await library.faults.sit_out()
         response = await self._read_and_answer(Call(request, library, fault))
         entry.status = 0 if isinstance(response, answers.Dropped) else response.status_code
+        if library.restarts.due():
+            library.faults.stall(library.restarts.seconds)
         return response
 
     async def _read_and_answer(self, call: Call) -> Response:

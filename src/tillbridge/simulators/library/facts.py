@@ -46,7 +46,7 @@ class OffsetKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Patron:
-    """Describe a patron; `category_id` is ``S`` for staff."""
+    """Describe a patron; `category_id` is ``S`` for staff; `restricted` is a restriction that no payment lifts."""
 
     patron_id: int
     cardnumber: str
@@ -56,6 +56,7 @@ class Patron:
     category_id: str
     userid: str
     updated_on: datetime
+    restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ class PatronOrder:
     category_id: str = "PT"
     userid: str | None = None
     patron_id: int | None = None
+    restricted: bool = False
 
 
 @dataclass(slots=True)

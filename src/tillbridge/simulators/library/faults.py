@@ -78,6 +78,26 @@ class Fault:
         self.left = None if self.left is None else self.left + 1
 
 
+@dataclass(slots=True)
+class Restarts:
+    """Count requests: after every `after` of them (0: never) a worker is replaced, and all wait for `seconds`.
+
+    Measured: Debian's Koha replaces a worker after 50 requests, and stalls for about 6 s.
+    """
+
+    after: int
+    seconds: float
+    answered: int = 0
+
+    def due(self) -> bool:
+        """Count a request that was answered, and tell whether a worker is replaced now."""
+        self.answered += 1
+        if not self.after or self.answered < self.after:
+            return False
+        self.answered = 0
+        return True
+
+
 class FaultBoard:
     """Hold the planned faults and everything that waits because of one; `clock` counts seconds."""
 

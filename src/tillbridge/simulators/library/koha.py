@@ -168,7 +168,8 @@ async def specification(_call: Call) -> Response:
     """Answer a stub of the specification: which routes there are, and no more."""
     paths: dict[str, dict[str, object]] = {}
     for route in ROUTES:
-        paths.setdefault(route.path, {})[route.method.lower()] = {"x-koha-authorization": route.needs}
+        permissions = {} if route.needs is None else {"x-koha-authorization": {"permissions": route.needs}}
+        paths.setdefault(route.path, {})[route.method.lower()] = permissions
     info = {"title": "Koha REST API", "version": "1"}
     return KohaAnswer({"basePath": BASE, "info": info, "paths": paths, "swagger": "2.0"})
 

@@ -13,7 +13,7 @@ from tillbridge.simulators.library.auth import Doorkeeper
 from tillbridge.simulators.library.book import Book
 from tillbridge.simulators.library.demo_data import seed_demo
 from tillbridge.simulators.library.facts import PatronOrder
-from tillbridge.simulators.library.faults import FaultBoard
+from tillbridge.simulators.library.faults import FaultBoard, Restarts
 from tillbridge.simulators.library.pairs import Pairs
 from tillbridge.simulators.library.settings import DemoLibrarySettings
 
@@ -61,15 +61,21 @@ class DemoLibrary:
         self.token_s = settings.token_s
         self.doorkeeper = Doorkeeper(settings.accounts, clock)
         self.faults = FaultBoard(clock)
+        self.restarts = Restarts(settings.restart_after, settings.restart_s)
         self.log = RequestLog()
         self.pairs = Pairs()
         self.book = Book() if book is None else book
         if book is None:
             self._fill(seeded=settings.seeded)
 
+    def time(self) -> datetime:
+        """Return the time that the library goes by, which is its ledger's."""
+        return self.book.now()
+
     def reset(self, *, seeded: bool | None = None) -> None:
         """Start again with a fresh ledger and no faults; tokens that were issued stay good."""
         self.token_s = self.settings.token_s
+        self.restarts = Restarts(self.settings.restart_after, self.settings.restart_s)
         self.faults.clear()
         self.log.clear()
         self.book = Book(self.book.now)

@@ -30,7 +30,10 @@ DEMO_CLIENT_SECRET = "demo-library"  # noqa: S105 - a documented example that op
 
 @dataclass(frozen=True, slots=True)
 class DemoLibrarySettings:
-    """Set the demo library up; `token_s` is a token's life in seconds, `body_limit` in bytes."""
+    """Set the demo library up; `token_s` is a token's life in seconds, `body_limit` in bytes.
+
+    After every `restart_after` requests (0: never) all wait for `restart_s` seconds, as when a worker is replaced.
+    """
 
     accounts: tuple[StaffAccount, ...] = (StaffAccount(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET),)
     token_s: float = 3600
@@ -38,3 +41,5 @@ class DemoLibrarySettings:
     require_payment_type: bool = False
     seeded: bool = True
     body_limit: int = 1_000_000
+    restart_after: int = 0
+    restart_s: float = 6

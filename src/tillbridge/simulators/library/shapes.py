@@ -112,7 +112,6 @@ _FIXED: dict[str, Cell] = {
     "privacy": 1,
     "privacy_guarantor_checkouts": 0,
     "privacy_guarantor_fines": False,
-    "restricted": False,
 }
 
 
@@ -126,6 +125,7 @@ def patron_row(patron: Patron) -> Row:
         "firstname": patron.firstname,
         "library_id": patron.library_id,
         "patron_id": patron.patron_id,
+        "restricted": patron.restricted,
         "surname": patron.surname,
         "updated_on": _moment(patron.updated_on),
         "userid": patron.userid,
@@ -133,7 +133,9 @@ def patron_row(patron: Patron) -> Row:
 
 
 PATRON_FIELDS = (
-    _EMPTY | _FIXED.keys() | _names("cardnumber category_id firstname library_id patron_id surname updated_on userid")
+    _EMPTY
+    | _FIXED.keys()
+    | _names("cardnumber category_id firstname library_id patron_id restricted surname updated_on userid")
 )
 _LIBRARY_EMPTY = _names(
     "address1 address2 address3 city country email fax geolocation illemail ip marc_org_code notes phone postal_code "

@@ -13,7 +13,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tillbridge.simulators.till import shown
-from tillbridge.simulators.till.orders import AcceptOrder, AutopilotOrder, CancelOrder, FaultOrder, TakeBackOrder
+from tillbridge.simulators.till.orders import (
+    AcceptOrder,
+    AutopilotOrder,
+    CancelOrder,
+    FaultOrder,
+    TakeBackOrder,
+    TrialReportOrder,
+)
 from tillbridge.simulators.till.payment import STATUS_OF, NotNowError, Payment
 from tillbridge.simulators.till.protocol import TooLargeError, read_body
 from tillbridge.simulators.till.till import Till
@@ -50,6 +57,7 @@ class Api:
             Route("/api/messages", _guarded(self.messages), methods=["GET"]),
             Route("/api/autopilot", _guarded(self.autopilot), methods=["GET"]),
             Route("/api/autopilot", _guarded(self.steer), methods=["PUT"]),
+            Route("/api/trial-report", _guarded(self.trial_report), methods=["POST"]),
             Route("/api/faults", _guarded(self.faults), methods=["GET"]),
             Route("/api/faults", _guarded(self.add_fault), methods=["POST"]),
             Route("/api/faults", _guarded(self.clear_faults), methods=["DELETE"]),
@@ -115,6 +123,12 @@ class Api:
         order = await _order(request, AutopilotOrder)
         self._till.steer(order.autopilot())
         return JSONResponse(shown.show_autopilot(self._till.autopilot))
+
+    async def trial_report(self, request: Request) -> Response:
+        """Post the report of a payment that never was to an address, and show what it was answered."""
+        order = await _order(request, TrialReportOrder)
+        status, answer = await self._till.post_trial(order.id, order.address)
+        return JSONResponse({"http_status": status, "answer": answer})
 
     async def faults(self, _: Request) -> Response:
         """List what is switched on, and what can be."""

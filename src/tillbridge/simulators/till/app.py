@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tillbridge.simulators.dated import Dated
 from tillbridge.simulators.till.api import Api
 from tillbridge.simulators.till.outside import Outside
 from tillbridge.simulators.till.page import Page
@@ -61,7 +62,7 @@ def app_of(till: Till) -> Starlette:
     protocol = Route(PROTOCOL_PATH, PaymentEndpoint(till), methods=["POST"])
     app = Starlette(
         routes=[protocol, *Api(till).routes(), *Page(till).routes()],
-        middleware=[Middleware(OwnPagesOnly)],
+        middleware=[Middleware(Dated, now=till.outside.now), Middleware(OwnPagesOnly)],
         lifespan=lifespan,
     )
     app.state.till = till

@@ -10,7 +10,7 @@ import typer
 import uvloop
 
 from tillbridge.errors import SettingsError
-from tillbridge.secret import read_secret
+from tillbridge.secret import read_secret_file
 from tillbridge.simulators.till.autopilot import Autopilot, Habit
 from tillbridge.simulators.till.server import Tls, serve
 from tillbridge.simulators.till.settings import ApiVersion, TillSettings
@@ -40,7 +40,7 @@ def till(
     try:
         settings = TillSettings(
             source=source,
-            secret=read_secret("--secret-file", Path(), secret_file, None),
+            secret=read_secret_file(("--secret-file",), secret_file),
             offices=_offices(office or ["10=Kassa 1"]),
             order=order,
             api_version=api_version,

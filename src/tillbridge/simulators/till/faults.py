@@ -51,7 +51,7 @@ class AnswerPlan:
 
 @dataclass(frozen=True, slots=True)
 class ReportPlan:
-    """Say how one report is posted; `sum_minor` replaces the collected sum in cents."""
+    """Say how one report is posted; `sum_minor` replaces the sum that is taken, in cents."""
 
     copies: int = 1
     together: bool = False
@@ -157,7 +157,7 @@ KINDS: dict[str, Kind] = {
     "report_reference_missing": Kind("reports without Reference", "report", report=_reference("missing")),
     "report_reference_number": Kind("reports Reference as a number", "report", report=_reference("number")),
     "report_other_sum": Kind(
-        "reports the sum `minor` in cents (only a 3.0 till names sums)",
+        "takes and reports the sum `minor` in cents (only a 3.0 till names sums)",
         "report",
         frozenset({"minor"}),
         report=lambda plan, options: replace(plan, sum_minor=1 if options.minor is None else options.minor),

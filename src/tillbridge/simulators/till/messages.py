@@ -45,13 +45,13 @@ def answer(
         return None
     if plan.ending in _BARE:
         return _BARE[plan.ending]
-    message = _start(settings, payment_id, status) | {"Reference": reference}
+    message = _start(settings, payment_id, status) | {"Reference": reference} | _action(settings)
     return _json(message | {"Hash": _hash(settings, message, right=plan.right_hash) if plan.signed else None})
 
 
 def error(settings: TillSettings, payment_id: str, status: int) -> Reply:
     """Return the signed answer to a request that cannot be taken; its Reference is null (vector E10)."""
-    message = _start(settings, payment_id, status) | {"Reference": None}
+    message = _start(settings, payment_id, status) | {"Reference": None} | _action(settings)
     return _json(message | {"Hash": _hash(settings, message, right=True)})
 
 
@@ -61,8 +61,17 @@ def report(settings: TillSettings, payment: Payment, plan: ReportPlan, other_id:
     message = _start(settings, payment_id, STATUS_OF[payment.state])
     message |= _reference(payment.receipt_number, plan.reference)
     if settings.api_version == "3.0":
-        message["Payments"] = _payments(payment, plan.sum_minor)
+        message["Payments"] = _payments(payment)
     message["Hash"] = _hash(settings, message, right=plan.right_hash)
+    return json.dumps(message).encode()
+
+
+def trial_report(settings: TillSettings, payment_id: str) -> bytes:
+    """Return the report that a payment which was never on a till is cancelled."""
+    message = _start(settings, payment_id, STATUS_OF["cancelled"]) | {"Reference": None}
+    if settings.api_version == "3.0":
+        message["Payments"] = []
+    message["Hash"] = _hash(settings, message, right=True)
     return json.dumps(message).encode()
 
 
@@ -73,6 +82,11 @@ def _json(message: dict[str, object]) -> Reply:
 def _start(settings: TillSettings, payment_id: str, status: int) -> dict[str, object]:
     source = {"Source": settings.source} if settings.api_version == "2.0" else {}
     return {"Id": payment_id, **source, "Status": status}
+
+
+def _action(settings: TillSettings) -> dict[str, object]:
+    """Name the Action in an answer, as a point of sale of 3.x is said to do (dossier 4.1, vector H2)."""
+    return {"Action": "new payment"} if settings.api_version == "3.0" else {}
 
 
 def _hash(settings: TillSettings, message: dict[str, object], *, right: bool) -> str:
@@ -91,22 +105,19 @@ def _reference(receipt_number: str | None, kind: Reference) -> dict[str, object]
             return {"Reference": int("".join(filter(str.isdecimal, receipt_number or "")) or "0")}
 
 
-def _payments(payment: Payment, sum_minor: int | None) -> list[dict[str, object]]:
+def _payments(payment: Payment) -> list[dict[str, object]]:
     """List what was tendered; nothing for a payment that is not paid (dossier 4.2, 3.x)."""
     if payment.state != "paid" or payment.finished_at is None:
         return []
-    shares = tender_shares(payment)
-    if sum_minor is not None:
-        shares = {next(iter(shares)): sum_minor}
-    return [_tender(method, share, payment.finished_at) for method, share in shares.items()]
+    return [_tender(method, share, payment.finished_at) for method, share in tender_shares(payment).items()]
 
 
 def tender_shares(payment: Payment) -> dict[str, int]:
-    """Split the total by what it was paid with, in cents; a mixed payment is half cash, the rest by card."""
+    """Split what was taken by what it was paid with, in cents; a mixed payment is half cash, the rest by card."""
     if payment.tender == "mixed":
-        cash = payment.total_minor // 2
-        return {"cash": cash, "card": payment.total_minor - cash}
-    return {payment.tender or "card": payment.total_minor}
+        cash = payment.collected_minor // 2
+        return {"cash": cash, "card": payment.collected_minor - cash}
+    return {payment.tender or "card": payment.collected_minor}
 
 
 def _tender(method: str, share_minor: int, at: datetime) -> dict[str, object]:

@@ -31,10 +31,11 @@ class AutopilotOrder(_Order):
     after_s: Seconds = 0.05
     method: Tender = "card"
     spread_s: Seconds = 0.0
+    cancel_share: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
 
     def autopilot(self) -> Autopilot:
         """Return the habit."""
-        return Autopilot(self.do, self.after_s, self.method, self.spread_s)
+        return Autopilot(self.do, self.after_s, self.method, self.spread_s, self.cancel_share)
 
 
 class FaultOrder(_Order):
@@ -56,6 +57,13 @@ class FaultOrder(_Order):
     def options(self) -> Options:
         """Return what refines the fault."""
         return Options(self.seconds, self.minor, self.collected, self.unsigned, self.when, self.at_once)
+
+
+class TrialReportOrder(_Order):
+    """Ask for a report of a payment that never was, to see whether one arrives at `address`."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+    address: Annotated[str, Field(pattern=r"^https?://[^\s@]+$", max_length=2000)]
 
 
 class TakeBackOrder(_Order):

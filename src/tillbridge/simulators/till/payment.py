@@ -37,7 +37,8 @@ class Product:
 class Payment:
     """Hold everything about one payment; `fingerprint` is the hash that its first request should have had.
 
-    `sent_count` counts the requests that arrived with this id. `reason` says why it was refused.
+    `sent_count` counts the requests that arrived with this id. `reason` says why it was refused. `taken_minor` is what
+    was taken where that is not the total: cash is rounded, or a fault says so.
     """
 
     payment_id: str
@@ -55,12 +56,18 @@ class Payment:
     taken_back_at: datetime | None = None
     receipt_number: str | None = None
     tender: Tender | None = None
+    taken_minor: int | None = None
     reason: str = ""
 
     @property
     def total_minor(self) -> int:
         """Return the sum of all lines."""
         return sum(product.sum_minor for product in self.products)
+
+    @property
+    def collected_minor(self) -> int:
+        """Return what was taken, or would be."""
+        return self.total_minor if self.taken_minor is None else self.taken_minor
 
 
 def paid(payment: Payment, tender: Tender, now: datetime) -> Payment:

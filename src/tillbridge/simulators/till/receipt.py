@@ -32,9 +32,11 @@ def receipt(payment: Payment, office_name: str) -> list[str]:
     for product in payment.products:
         lines += _product(product)
     lines += ["-" * WIDTH, _priced("YHTEENSÄ / TOTAL EUR", payment.total_minor)]
-    lines.append(_priced(_TENDERS[payment.tender or "card"], payment.total_minor))
+    if payment.collected_minor != payment.total_minor:
+        lines.append(_priced("PYÖRISTYS / ROUNDING", payment.collected_minor - payment.total_minor))
+    lines.append(_priced(_TENDERS[payment.tender or "card"], payment.collected_minor))
     if payment.taken_back_at is not None:
-        lines += ["-" * WIDTH, _priced("PALAUTETTU / TAKEN BACK", -payment.total_minor)]
+        lines += ["-" * WIDTH, _priced("PALAUTETTU / TAKEN BACK", -payment.collected_minor)]
         lines += _centred(f"{payment.taken_back_at:%d.%m.%Y %H:%M:%S}")
     return lines
 

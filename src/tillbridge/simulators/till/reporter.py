@@ -10,7 +10,7 @@ import aiohttp
 
 from tillbridge.simulators.till.book import Book
 from tillbridge.simulators.till.faults import ReportPlan
-from tillbridge.simulators.till.messages import report
+from tillbridge.simulators.till.messages import report, trial_report
 from tillbridge.simulators.till.outside import Outside
 from tillbridge.simulators.till.payment import Payment
 from tillbridge.simulators.till.settings import TillSettings
@@ -54,6 +54,13 @@ class Reporter:
         else:
             for one in posts:
                 await one
+
+    async def post_trial(self, payment_id: str, address: str) -> tuple[int | None, str]:
+        """Post a report of a payment that never was, once; return HTTP status and answer, or None and why not."""
+        body = trial_report(self._settings, payment_id)
+        status, remark = await self._try(address, body)
+        self._book.note("out", "report", payment_id, body, status, remark)
+        return status, remark
 
     async def _deliver(self, payment: Payment, body: bytes) -> None:
         """Post once, and again as often as the settings say while it is not answered 2xx."""

@@ -14,8 +14,8 @@ from tillbridge.simulators.till.wire import Order
 ApiVersion = Literal["2.0", "3.0"]
 """What the server's own messages look like.
 
-``2.0``: Source, Id, Status, Reference. ``3.0``: Id, Status, Reference, and in reports the list Payments, which the
-hash covers (dossier 3.4, 4.2). A request may name any version.
+``2.0``: Source, Id, Status, Reference. ``3.0``: Id, Status, Reference, in answers Action and in reports the list
+Payments, which the hash covers (dossier 3.4, 4.1, 4.2). A request may name any version.
 """
 
 

@@ -149,6 +149,10 @@ class Till:
         """Give the money of a paid payment back; raises like `accept`."""
         return self._finish(taken_back(self._known(payment_id), self.outside.now()))
 
+    async def post_trial(self, payment_id: str, address: str) -> tuple[int | None, str]:
+        """Post a report of a payment that never was; return HTTP status and answer, or None and why not."""
+        return await self._reporter.post_trial(payment_id, address)
+
     def steer(self, autopilot: Autopilot) -> None:
         """Change what the autopilot does, also with those that already wait."""
         self.autopilot = autopilot
@@ -240,13 +244,20 @@ class Till:
 
     def _finish(self, payment: Payment) -> Payment:
         """Keep a decided payment, wake its held requests and post its report."""
+        plan = self.faults.for_report(payment.payment_id)
+        payment = self._as_taken(payment, plan)
         self.book.put(payment)
         live = self._live[payment.payment_id]
-        plan = self.faults.for_report(payment.payment_id)
         live.report_first = plan.before_answer
         live.decided.set()
         self._background.start(self._report(payment, plan, live))
         return payment
+
+    def _as_taken(self, payment: Payment, plan: ReportPlan) -> Payment:
+        """Let the till count the sum that it is going to report (only a 3.0 till names sums)."""
+        if plan.sum_minor is None or payment.state != "paid" or self.settings.api_version != "3.0":
+            return payment
+        return replace(payment, taken_minor=plan.sum_minor)
 
     async def _report(self, payment: Payment, plan: ReportPlan, live: _Live) -> None:
         try:
@@ -265,7 +276,7 @@ class Till:
         await asyncio.sleep(habit.wait_s(self.outside.chance()))
         if habit is not self.autopilot or self._known(payment_id).state != "waiting":
             return
-        if habit.do == "accept":
+        if habit.accepts(self.outside.chance()):
             self.accept(payment_id, habit.method)
         else:
             self.cancel(payment_id)

@@ -29,11 +29,11 @@ def totals(payments: Iterable[Payment], offices: Iterable[str], day: date | None
     by_office = dict.fromkeys(offices, 0)
     by_tender = {"cash": 0, "card": 0, "mixed": 0}
     for one in kept:
-        by_office[one.office] += one.total_minor
-        by_tender[one.tender or "card"] += one.total_minor
+        by_office[one.office] += one.collected_minor
+        by_tender[one.tender or "card"] += one.collected_minor
     return Totals(
-        collected_minor=sum(one.total_minor for one in kept),
-        taken_back_minor=sum(one.total_minor for one in back),
+        collected_minor=sum(one.collected_minor for one in kept),
+        taken_back_minor=sum(one.collected_minor for one in back),
         payments=len(kept),
         by_office=by_office,
         by_tender=by_tender,

@@ -53,13 +53,15 @@ def request_hash(message: Message, order: Order, secret: str) -> str:
 def message_hash(message: Message, secret: str) -> str:
     """Return the hash of an answer or a report (dossier 3.4).
 
-    Source comes first where it is sent; a Reference of null keeps its slot, a missing one has none; the entries of
-    Payments follow with what they have (3.x).
+    Source comes first where it is sent; a Reference of null keeps its slot, a missing one has none; an Action and the
+    entries of Payments follow with what they have (3.x).
     """
     slots = [_slot(message["Source"])] if "Source" in message else []
     slots += [_slot(message["Id"]), _slot(message["Status"])]
     if "Reference" in message:
         slots.append(_slot(message["Reference"]))
+    if "Action" in message:
+        slots.append(_slot(message["Action"]))
     for entry in _objects(message.get("Payments", [])):
         slots += [_slot(entry[key]) for key in _TENDER_SLOTS if entry.get(key) is not None]
     return digest(slots, secret)

@@ -65,7 +65,7 @@ class _Once(Beside):
 
     def after(self, tx: Transaction, payment: Payment) -> None:
         """Keep the answer to a payment that was stored."""
-        self.keep(tx, CREATED, payment_view(tx, payment.id, self._bridge.world.clock.now()))
+        self.keep(tx, CREATED, payment_view(tx, payment.id, self._bridge.world))
 
     def keep(self, tx: Transaction, status: int, body: Any) -> None:
         """Keep an answer."""
@@ -80,8 +80,7 @@ async def created_once(
     """Create a payment, or answer what its first request with this key was answered."""
     if key is None:
         payment = await create(nothing_beside)
-        now = bridge.world.clock.now()
-        return _created(await bridge.world.store.read(lambda tx: payment_view(tx, payment.id, now)))
+        return _created(await bridge.world.store.read(lambda tx: payment_view(tx, payment.id, bridge.world)))
     once = _Once(bridge, caller, key, _fingerprint(route, form))
     try:
         await bridge.world.store.read(once.before)

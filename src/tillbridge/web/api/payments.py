@@ -135,11 +135,9 @@ async def resolve(payment_id: str, form: WordForm, caller: Payer, bridge: TheBri
 
 
 async def _view(bridge: TheBridge, caller: Reader, payment_id: str) -> Json | None:
-    now = bridge.world.clock.now()
-
     def read(tx: Transaction) -> Json | None:
         visible(caller, tx.payment(payment_id))
-        return payment_view(tx, payment_id, now)
+        return payment_view(tx, payment_id, bridge.world)
 
     return await bridge.world.store.read(read)
 

@@ -57,7 +57,7 @@ class CaseShape(_Shape):
     id: int
     kind: CaseKind
     payment_id: str | None
-    other_payment_id: str | None
+    other_payment_ids: list[str]
     opened_at: str
     age_s: int
     facts: dict[str, Any]
@@ -105,6 +105,7 @@ class PaymentShape(PaymentFacts):
     """Show a payment with its lines, credits, cases and history."""
 
     lines: list[LineShape]
+    remind: bool
     after_booking: list[str]
     credits: list[CreditShape]
     open_cases: list[CaseShape]

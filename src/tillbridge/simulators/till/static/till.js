@@ -75,14 +75,26 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-function filled(form) {
-  const order = {};
-  for (const field of form.elements) {
-    if (!field.name || field.disabled) continue;
-    if (field.type === "checkbox") order[field.name] = field.checked;
-    else if (field.value !== "") order[field.name] = field.type === "number" ? Number(field.value) : field.value;
+function value(field) {
+  switch (field.dataset.type ?? field.type) {
+    case "truth": return field.value === "yes";
+    case "whole": return Math.trunc(Number(field.value));
+    case "number": return Number(field.value);
+    default: return field.value;
   }
-  return order;
+}
+
+/* What is left empty is not sent: the server has its own idea of it. */
+function filled(form) {
+  const fields = [...form.elements].filter((one) => one.name && !one.disabled && one.value !== "");
+  return Object.fromEntries(fields.map((one) => [one.name, value(one)]));
+}
+
+for (const form of document.querySelectorAll("form[data-path]")) {
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    await ask(form.dataset.method, form.dataset.path, filled(form));
+  });
 }
 
 /* Only the options that the chosen kind takes can be filled in, and are sent. */
@@ -98,22 +110,6 @@ function offerOptions(form) {
 const faultForm = document.getElementById("fault-form");
 faultForm.addEventListener("change", (event) => {
   if (event.target.name === "kind") offerOptions(faultForm);
-});
-faultForm.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const order = filled(faultForm);
-  if (order.minor !== undefined) order.minor = Math.trunc(order.minor);
-  if (order.times !== undefined) order.times = Math.trunc(order.times);
-  for (const choice of ["collected", "unsigned", "at_once"]) {
-    if (typeof order[choice] === "string") order[choice] = order[choice] === "yes";
-  }
-  await ask("POST", "/api/faults", order);
-});
-
-const habitForm = document.getElementById("habit-form");
-habitForm.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  await ask("PUT", "/api/autopilot", filled(habitForm));
 });
 
 offerOptions(faultForm);

@@ -111,6 +111,7 @@ def upgrade() -> None:
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("lease_owner", sa.String(length=80), nullable=True),
         sa.Column("lease_until", sa.Float(precision=53), nullable=False),
+        sa.Column("again_at", sa.Float(precision=53), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_task")),
         sa.UniqueConstraint("payment_id", "kind", name=op.f("uq_task_payment_id_kind")),
         sqlite_autoincrement=True,
@@ -197,13 +198,11 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("payment_id", sa.String(length=40), nullable=True),
-        sa.Column("other_payment_id", sa.String(length=40), nullable=True),
         sa.Column("opened_at", sa.Float(precision=53), nullable=False),
         sa.Column("facts", sa.Text(), nullable=False),
         sa.Column("closed_at", sa.Float(precision=53), nullable=True),
         sa.Column("closed_by", sa.String(length=200), nullable=True),
         sa.Column("resolution", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["other_payment_id"], ["payment.id"], name=op.f("fk_open_case_other_payment_id")),
         sa.ForeignKeyConstraint(["payment_id"], ["payment.id"], name=op.f("fk_open_case_payment_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_open_case")),
     )
@@ -215,7 +214,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("closed_at IS NULL"),
             postgresql_where=sa.text("closed_at IS NULL"),
         )
-        batch_op.create_index(batch_op.f("ix_open_case_other_payment_id"), ["other_payment_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_open_case_payment_id"), ["payment_id"], unique=False)
         batch_op.create_index(
             "uq_open_case_payment_kind",
@@ -224,6 +222,17 @@ def upgrade() -> None:
             sqlite_where=sa.text("closed_at IS NULL"),
             postgresql_where=sa.text("closed_at IS NULL"),
         )
+
+    op.create_table(
+        "named_payment",
+        sa.Column("case_id", sa.Integer(), nullable=False),
+        sa.Column("payment_id", sa.String(length=40), nullable=False),
+        sa.ForeignKeyConstraint(["case_id"], ["open_case.id"], name=op.f("fk_named_payment_case_id")),
+        sa.ForeignKeyConstraint(["payment_id"], ["payment.id"], name=op.f("fk_named_payment_payment_id")),
+        sa.PrimaryKeyConstraint("case_id", "payment_id", name=op.f("pk_named_payment")),
+    )
+    with op.batch_alter_table("named_payment", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_named_payment_payment_id"), ["payment_id"], unique=False)
 
     op.create_table(
         "patron_lock",
@@ -248,15 +257,17 @@ def upgrade() -> None:
         sa.Column("case_id", sa.Integer(), nullable=False),
         sa.Column("channel", sa.String(length=16), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("tried_at", sa.Float(precision=53), nullable=True),
         sa.Column("done_at", sa.Float(precision=53), nullable=True),
         sa.ForeignKeyConstraint(["case_id"], ["open_case.id"], name=op.f("fk_alarm_case_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alarm")),
         sa.UniqueConstraint("case_id", "channel", name=op.f("uq_alarm_case_id_channel")),
     )
     with op.batch_alter_table("alarm", schema=None) as batch_op:
+        batch_op.create_index("ix_alarm_channel", ["channel", "tried_at"], unique=False)
         batch_op.create_index(
             "ix_alarm_waiting",
-            ["id"],
+            ["channel", "id"],
             unique=False,
             sqlite_where=sa.text("done_at IS NULL"),
             postgresql_where=sa.text("done_at IS NULL"),
@@ -271,10 +282,15 @@ def downgrade() -> None:
         batch_op.drop_index(
             "ix_alarm_waiting", sqlite_where=sa.text("done_at IS NULL"), postgresql_where=sa.text("done_at IS NULL")
         )
+        batch_op.drop_index("ix_alarm_channel")
 
     op.drop_table("alarm")
     op.drop_table("payer")
     op.drop_table("patron_lock")
+    with op.batch_alter_table("named_payment", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_named_payment_payment_id"))
+
+    op.drop_table("named_payment")
     with op.batch_alter_table("open_case", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_open_case_payment_kind",
@@ -282,7 +298,6 @@ def downgrade() -> None:
             postgresql_where=sa.text("closed_at IS NULL"),
         )
         batch_op.drop_index(batch_op.f("ix_open_case_payment_id"))
-        batch_op.drop_index(batch_op.f("ix_open_case_other_payment_id"))
         batch_op.drop_index(
             "ix_open_case_open",
             sqlite_where=sa.text("closed_at IS NULL"),

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Statements about who has which charge, who has collected for it, and which receipt stands for which payment."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from tillbridge.domain.lifecycle import Collection, Decider, Done
+from tillbridge.domain.payment import Payment
+from tillbridge.service.store_port import CaseKind, Stale
+from tillbridge.store import tables as t
+from tillbridge.store.ordering import one_at_a_time
+from tillbridge.store.payments import AT_REST, read_where
+
+_TAKEN = f"booking_{Done.MONEY_TAKEN}"
+
+
+def claim(connection: Connection, payment: Payment) -> str | None:
+    """Claim all charges or none; return the payment that stands in the way."""
+    holders = _holders(connection, payment)
+    others = [holder for holder in holders.values() if holder != payment.id]
+    if others:
+        return others[0]
+    _claim_all_but(connection, payment, holders)
+    return None
+
+
+def claim_free(connection: Connection, payment: Payment) -> None:
+    """Claim the charges that nobody else holds."""
+    _claim_all_but(connection, payment, _holders(connection, payment))
+
+
+def reclaim(connection: Connection, payment: Payment) -> tuple[str, ...]:
+    """Claim again what the payment had let go of and nobody else holds; return who came in between.
+
+    Whoever held all its charges the whole time had nobody come in between.
+    """
+    holders = _holders(connection, payment)
+    if all(holders.get(line.charge_id) == payment.id for line in payment.lines):
+        return ()
+    _claim_all_but(connection, payment, holders)
+    others = {holder for holder in holders.values() if holder != payment.id}
+    return tuple(sorted(others.union(collectors_since(connection, payment))))
+
+
+def _holders(connection: Connection, payment: Payment) -> dict[str, str]:
+    ids = [line.charge_id for line in payment.lines]
+    held = select(t.claim.c.payment_id, t.claim.c.charge_id).where(
+        t.claim.c.library == payment.library, t.claim.c.charge_id.in_(ids)
+    )
+    return {row.charge_id: row.payment_id for row in connection.execute(held)}
+
+
+def _claim_all_but(connection: Connection, payment: Payment, held: Container[str]) -> None:
+    # In one order for all, so that two who claim the same charges never wait for each other.
+    rows = [
+        {"library": payment.library, "charge_id": charge_id, "payment_id": payment.id}
+        for charge_id in sorted(line.charge_id for line in payment.lines)
+        if charge_id not in held
+    ]
+    if not rows:
+        return
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(t.claim), rows)
+    except IntegrityError as race:
+        raise Stale(payment.id) from race
+
+
+def release_claims(connection: Connection, payment_id: str) -> None:
+    """Let go of a payment's charges."""
+    connection.execute(delete(t.claim).where(t.claim.c.payment_id == payment_id))
+
+
+def collectors_since(connection: Connection, payment: Payment) -> tuple[str, ...]:
+    """List the other payments that have collected money for one of the charges since this payment began.
+
+    Told by the places of the events, not by a clock: who collects a charge claims it first, and so comes behind
+    whoever has let go of it.
+    """
+    began = select(func.min(t.event.c.position)).where(t.event.c.payment_id == payment.id).scalar_subquery()
+    since = exists().where(t.event.c.payment_id == t.payment.c.id, t.event.c.kind == _TAKEN, t.event.c.position > began)
+    return tuple(connection.execute(_collectors(payment).where(since)).scalars())
+
+
+def unsettled_collector(connection: Connection, payment: Payment) -> str | None:
+    """Return another payment that has collected for one of the charges and is not settled yet."""
+    unsettled = _collectors(payment).where(t.payment.c.booking.not_in(AT_REST))
+    found: str | None = connection.execute(unsettled.limit(1)).scalar()
+    return found
+
+
+def receipt_holder(connection: Connection, payment: Payment, receipt_number: str) -> str | None:
+    """Return another paid payment of the same register server that has this receipt number."""
+    one_at_a_time(connection, f"receipt {payment.register_server} {receipt_number}")
+    same = select(t.payment.c.id).where(_has_receipt(payment, receipt_number))
+    found: str | None = connection.execute(same.limit(1)).scalar()
+    return found
+
+
+def typed_receipt_holders(connection: Connection, payment: Payment, receipt_number: str) -> tuple[Payment, ...]:
+    """Hold the others that have this number by a person's word, and were not asked about for this payment's sake."""
+    one_at_a_time(connection, f"receipt {payment.register_server} {receipt_number}")
+    asked = exists().where(
+        t.named_payment.c.payment_id == payment.id,
+        t.named_payment.c.case_id == t.open_case.c.id,
+        t.open_case.c.kind == CaseKind.SAME_RECEIPT,
+        t.open_case.c.payment_id == t.payment.c.id,
+    )
+    typed = and_(_has_receipt(payment, receipt_number), t.payment.c.decided_by == Decider.CLERK, ~asked)
+    return read_where(connection, typed, hold=True)
+
+
+def _has_receipt(payment: Payment, receipt_number: str) -> ColumnElement[bool]:
+    return and_(
+        t.payment.c.receipt_number == receipt_number,
+        t.payment.c.register_server == payment.register_server,
+        t.payment.c.id != payment.id,
+        t.payment.c.collection == Collection.PAID,
+    )
+
+
+def _collectors(payment: Payment) -> Select[str]:
+    return (
+        select(t.payment.c.id)
+        .join(t.line, t.line.c.payment_id == t.payment.c.id)
+        .where(
+            t.line.c.charge_id.in_([line.charge_id for line in payment.lines]),
+            t.payment.c.library == payment.library,
+            t.payment.c.id != payment.id,
+            t.payment.c.collection == Collection.PAID,
+        )
+        .distinct()
+        .order_by(t.payment.c.id)
+    )

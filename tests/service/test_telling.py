@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from support.fakes import report
+from support.steps import at_register, the_case
+from support.worlds import Bench
+from tillbridge.domain.lifecycle import Booking
+from tillbridge.service.library_port import Effect
+from tillbridge.service.starting import ByHand, StartRequest, record_by_hand
+from tillbridge.service.store_port import CaseKind
+from tillbridge.service.telling import REMARKS, after_booking
+
+RESTRICTED, RENEWED = REMARKS["restricted"], REMARKS["may_renew"]
+
+
+def restrict(bench: Bench, *, restricted: bool = True) -> None:
+    bench.library.patrons["5"] = replace(bench.library.patrons["5"], restricted=restricted)
+
+
+@pytest.mark.parametrize(
+    ("restricted", "effect", "told"),
+    [
+        (False, None, []),
+        (True, None, [RESTRICTED]),
+        (False, Effect.MAY_RENEW, [RENEWED]),
+        (True, Effect.MAY_RENEW, [RESTRICTED, RENEWED]),
+    ],
+)
+async def test_booking_10_the_clerk_is_told_of_a_restriction_that_stays_once_it_is_booked(
+    bench: Bench, restricted: bool, effect: Effect | None, told: list[str]
+) -> None:
+    restrict(bench, restricted=restricted)
+    charge = bench.library.add_charge("1", "3")
+    bench.library.charges["1"] = replace(charge, effect=effect)
+    payment = await bench.start()
+    await bench.work()
+    await bench.report(report(payment.id, "paid"))
+    assert after_booking(await bench.payment(payment.id)) == []
+    await bench.work()
+    done = await bench.payment(payment.id)
+    assert (done.booking, after_booking(done)) == (Booking.BOOKED, told)
+
+
+async def test_booking_10_the_word_outlives_a_restart_and_a_restriction_that_goes_meanwhile(bench: Bench) -> None:
+    restrict(bench)
+    payment = await at_register(bench, "3")
+    restrict(bench, restricted=False)
+    stored = await bench.store.read(lambda tx: tx.payment(payment.id))
+    assert stored is not None
+    assert stored.remarks == ("restricted",)
+
+
+async def test_booking_10_nothing_is_told_of_a_payment_that_is_not_booked(bench: Bench) -> None:
+    restrict(bench)
+    payment = await at_register(bench, "3")
+    bench.library.faults.append("refused")
+    await bench.report(report(payment.id, "paid"))
+    await bench.work()
+    assert await the_case(bench, CaseKind.REFUSED_BY_LIBRARY)
+    assert after_booking(await bench.payment(payment.id)) == []
+
+
+async def test_booking_10_a_payment_taken_by_hand_tells_it_too(bench: Bench) -> None:
+    restrict(bench)
+    bench.library.add_charge("1", "3")
+    request = StartRequest("CPL", "10", "anna", card_number="C1")
+    payment = await record_by_hand(bench.world, request, ByHand("4711", "sari", "the bridge was down"))
+    await bench.work()
+    assert after_booking(await bench.payment(payment.id)) == [RESTRICTED]

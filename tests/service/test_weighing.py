@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Weigh what the library system has against what was asked: found is not booked."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tillbridge.service.library_port import Credit
+from tillbridge.service.store_port import CaseKind, CreditState, StoredCredit
+from tillbridge.service.weighing import Missing, Weighed, Whole, Wrong, weigh
+
+THREE = Decimal(3)
+ASKED = StoredCredit(0, ("1",), THREE, {"1": THREE}, CreditState.SENT)
+
+
+def credit(number: str, *, reference: str = "tillbridge:A", void: bool = False) -> Credit:
+    return Credit(number, reference, THREE, Decimal(0), void)
+
+
+@pytest.mark.parametrize(
+    ("found", "weighed"),
+    [
+        ([], Missing()),
+        ([credit("1", reference="tillbridge:B")], Missing()),
+        ([credit("1")], Whole("1")),
+        ([credit("1", void=True), credit("2")], Whole("2")),
+        ([credit("1", void=True)], Wrong(CaseKind.CREDIT_VOIDED, {"credits": ["1"], "n": 0})),
+        ([credit("1"), credit("2")], Wrong(CaseKind.BOOKED_TWICE, {"credits": ["1", "2"]})),
+    ],
+    ids=["none", "another's", "one", "a void one beside it", "a void one", "two"],
+)
+def test_a_credit_is_whole_where_it_is_there_once_and_not_void(found: list[Credit], weighed: Weighed) -> None:
+    assert weigh("tillbridge:A", ASKED, found, {}) == weighed

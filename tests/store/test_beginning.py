@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a bridge puts right when it starts: a clock that was set meanwhile must not lose, delay or repeat anything."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.payments import make_payment
+from support.stores import AnyStore
+from tillbridge.composition import begin
+from tillbridge.service.store_port import CreditState, StoredCredit, TaskKind, Transaction
+from tillbridge.store.sqlite import SqliteStore
+
+SENT = StoredCredit(0, ("1",), make_payment().lines[0].exact, {}, CreditState.SENT, sent_at=500.0)
+
+
+async def fill(store: AnyStore, newest: float) -> None:
+    """Store a payment whose newest event is of this instant, with a credit under way and a leased task."""
+
+    def work(tx: Transaction) -> None:
+        tx.add_payment(make_payment("A1"), None)
+        tx.append_event("A1", newest, "till", "noted", {})
+        tx.put_credit("A1", SENT)
+        tx.add_task("A1", TaskKind.BOOK, newest)
+        tx.claim_tasks("dead", [TaskKind.BOOK], newest, newest + 1000, 9)
+
+    await store.write(work)
+
+
+async def test_a_clock_that_was_set_back_goes_on_from_what_was_stored_last(
+    store: AnyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(store, 90_000.0)
+    monkeypatch.setattr(store, "time", lambda: 3600.0)
+    assert await begin(store) == 90_000.0
+
+
+async def test_a_clock_that_is_right_is_taken_as_it_is(store: AnyStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fill(store, 90_000.0)
+    monkeypatch.setattr(store, "time", lambda: 90_007.0)
+    assert await begin(store) == 90_007.0
+    assert await store.read(lambda tx: tx.next_due([TaskKind.SEAL])) == 90_307.0
+
+
+async def test_where_no_other_process_lives_what_was_under_way_counts_from_now(
+    store: AnyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that was set forward would have it that the request ended long ago, and send it again."""
+    await fill(store, 1000.0)
+    monkeypatch.setattr(store, "time", lambda: 5000.0)
+    await begin(store)
+    [credit] = await store.read(lambda tx: tx.credits("A1"))
+    alone = isinstance(store, SqliteStore)
+    assert credit.sent_at == (5000.0 if alone else 500.0)
+    taken = await store.write(lambda tx: tx.claim_tasks("new", [TaskKind.BOOK], 1500.0, 9000.0, 9))
+    assert len(taken) == (1 if alone else 0)
