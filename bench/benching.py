@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,8 +29,7 @@ import aiohttp
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from support.postgres import cluster, conninfo, database, programs  # noqa: E402 - the folder must be known first
-
+from support.postgres import cluster, conninfo, database  # noqa: E402 - the folder must be known first
 from tillbridge.listening import listening_socket  # noqa: E402 - as above
 
 HOST = "127.0.0.1"
@@ -49,6 +49,12 @@ class Town:
     settings: Path
     api_key: str
     port: int
+
+    @property
+    def protocol(self) -> str:
+        """Return where the register server takes payments."""
+        settings = tomllib.loads(self.settings.read_text(encoding="utf-8"))
+        return str(settings["register_server"]["demo"]["address"])
 
     def settings_for(self, name: str, database: str | None, file: str = "tillbridge.db") -> Path:
         """Write the settings of a bridge, on a port of its own, with a database's address or in a file."""

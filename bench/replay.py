@@ -19,8 +19,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from benching import programs
 from sqlalchemy import Connection, Engine, event
+
+import benching  # noqa: F401 - which lets the tests' support be found
+from support.postgres import programs
 
 FAR_AHEAD = 1 << 60
 PLACE = re.compile(r"(?<![\w.])event\.position > (\?|%\((\w+)\)s)")
@@ -57,7 +59,9 @@ class Recorder:
         event.listen(engine, "commit", self._end(commits=True))
         event.listen(engine, "rollback", self._end(commits=False))
 
-    def _statement(self, connection: Connection, _cursor: Any, sql: str, values: Any, _context: Any, many: bool) -> None:
+    def _statement(
+        self, connection: Connection, _cursor: Any, sql: str, values: Any, _context: Any, many: bool
+    ) -> None:
         piece = self._open.get(id(connection))
         if piece is None:
             piece = self._open[id(connection)] = Piece(id(connection))
@@ -150,7 +154,10 @@ class Bare:
         for piece in self._recorded.pieces:
             connection = self._writer if piece.commits else self._reader
             for statement in piece.statements:
-                sql, sets = statement.sql, [self._values(statement.sql, values, fresh) for values in statement.parameters]
+                sql, sets = (
+                    statement.sql,
+                    [self._values(statement.sql, values, fresh) for values in statement.parameters],
+                )
                 if sql.startswith("INSERT INTO task "):
                     sql, sets = _with_task_id(sql, "?"), [[fresh(f"task{next(tasks)}"), *values] for values in sets]
                 many = len(sets) > 1

@@ -18,16 +18,15 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import aiohttp
+from sqlalchemy import Connection
+
 import benching
 import replay
 from benching import Clerks, Running, Town
-from sqlalchemy import Connection, create_engine, func, select
-
 from tillbridge.composition import opened
 from tillbridge.listening import listening_socket
 from tillbridge.settings import read_settings
-from tillbridge.store import sqlite, tables
+from tillbridge.store import sqlite
 from tillbridge.store.postgres import PostgresStore
 from tillbridge.store.sqlite import SqliteStore
 from tillbridge.web.app import make_app
@@ -129,9 +128,9 @@ async def recorded(town: Town, settings: Path) -> replay.Recording:
 def _leap(connection: Connection) -> None:
     """Let the next task have a number that nothing else has, so that it is known wherever it stands."""
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"UPDATE sqlite_sequence SET seq = {LEAP} WHERE name = 'task'")
+        connection.exec_driver_sql("UPDATE sqlite_sequence SET seq = ? WHERE name = 'task'", (LEAP,))
     else:
-        connection.exec_driver_sql(f"SELECT setval('task_id_seq', {LEAP})")
+        connection.exec_driver_sql("SELECT setval('task_id_seq', %s)", (LEAP,))
 
 
 def floors(recording: replay.Recording, folder: Path, address: str | None, quick: bool) -> list[float]:
@@ -141,7 +140,7 @@ def floors(recording: replay.Recording, folder: Path, address: str | None, quick
         return [replay.pgbench(recording, address, 1 if quick else 5, round_ * 1_000_000) for round_ in range(rounds)]
     path = folder / "bare.db"
     SqliteStore(path).close()
-    bare = replay.Bare(recording, path, sqlite._PRAGMAS)  # noqa: SLF001 - what the store sets
+    bare = replay.Bare(recording, path, sqlite.PRAGMAS)
     try:
         payments = 50 if quick else 1000
         return [bare.rate(payments, round_ * payments + 1) for round_ in range(rounds)]
