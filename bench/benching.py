@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
@@ -201,6 +202,18 @@ async def clerks(made: Town) -> AsyncIterator[Clerks]:
     unlimited = aiohttp.ClientTimeout(total=None)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=unlimited) as http:
         yield Clerks(made, http)
+
+
+def synced_ms(folder: Path, count: int) -> list[float]:
+    """Write a page and wait for the disk, so many times; return how many milliseconds each took."""
+    taken: list[float] = []
+    with (folder / "synced").open("wb", buffering=0) as file:
+        for _ in range(count):
+            begun = time.perf_counter()
+            file.write(bytes(4096))
+            os.fdatasync(file.fileno())
+            taken.append((time.perf_counter() - begun) * 1000)
+    return taken
 
 
 def percentile(values: Sequence[float], part: float) -> float:
