@@ -7,12 +7,17 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+import hypothesis
 import pytest
 from sqlalchemy import URL
 
 from support.postgres import ADDRESS, cluster, database, shared_server
 
 _held = ExitStack()
+
+# How long an example takes says something about the machine, and nothing about the product.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -58,7 +58,7 @@ def _do(book: Book, deed: str, number: int, amount: Decimal) -> None:
             corrections.merge(book, 1, 2)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(_DEEDS, max_size=15))
 def test_what_is_outstanding_always_follows_from_amounts_and_offsets(deeds: list[tuple[str, int, Decimal]]) -> None:
     book = _book()
