@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,6 +23,9 @@ from tillbridge.service.store_port import Task, TaskKind, Transaction
 
 POLL_S = 1.0
 """The net beneath the wake-ups."""
+
+MOST_AT_ONCE = 64
+"""How many tasks of a lane are claimed in one transaction."""
 
 _log = structlog.get_logger()
 
@@ -81,29 +85,42 @@ class Runner:
 
     async def _claim_and_wait(self) -> None:
         try:
-            started = [await self._claim(lane) for lane in LANES]
-            due_at = None if any(started) else await self._world.store.read(self._next_due)
+            due_at = await self._claim()
         except Exception:  # noqa: BLE001 - logged; the work must go on
             _log.exception("the store cannot be asked for work")
-            started, due_at = [0], None
-        if any(started):
-            return
+            due_at = None
         pause_s = POLL_S if due_at is None else min(POLL_S, max(0.0, due_at - self._world.clock.now()))
         async with asyncio.timeout(max(pause_s, 0.001)):
             await self._bell.wait()
 
-    async def _claim(self, lane: Lane) -> int:
-        room = self._room(lane)
-        if room <= 0:
-            return 0
+    async def _claim(self) -> float | None:
+        """Start what is due, in every lane as far as there is room; return when the next task is due.
+
+        Most bells ring for changes that bring no work: reading is enough to know, and stands in nobody's way.
+        """
+        rooms = {lane: room for lane in LANES if (room := self._room(lane)) > 0}
+        kinds = [kind for lane in rooms for kind in lane.kinds]
+        due_at = await self._world.store.read(lambda tx: tx.next_due(kinds))
         now = self._world.clock.now()
-        until = now + self._lease_s()
-        tasks = await self._world.store.write(
-            lambda tx: tx.claim_tasks(self._owner, lane.kinds, now, until, min(room, 64))
-        )
-        for task in tasks:
+        if due_at is None or due_at > now:
+            return due_at
+        claimed, due_at = await self._world.store.write(lambda tx: self._take(tx, rooms, now))
+        for lane, task in claimed:
             self._start(lane, task)
-        return len(tasks)
+        return due_at
+
+    def _take(
+        self, tx: Transaction, rooms: Mapping[Lane, int], now: float
+    ) -> tuple[list[tuple[Lane, Task]], float | None]:
+        until = now + self._lease_s()
+        claimed = [
+            (lane, task)
+            for lane, room in rooms.items()
+            for task in tx.claim_tasks(self._owner, lane.kinds, now, until, min(room, MOST_AT_ONCE))
+        ]
+        taken = Counter(lane for lane, _ in claimed)
+        left = [kind for lane, room in rooms.items() if taken[lane] < room for kind in lane.kinds]
+        return claimed, tx.next_due(left)
 
     def _start(self, lane: Lane, task: Task) -> None:
         if task.id in self._working:
@@ -137,9 +154,6 @@ class Runner:
             self._giving.add(giving)
             giving.add_done_callback(self._giving.discard)
         self._bell.set()
-
-    def _next_due(self, tx: Transaction) -> float | None:
-        return tx.next_due([kind for lane in LANES if self._room(lane) > 0 for kind in lane.kinds])
 
     def _lease_s(self) -> float:
         """Return a lease that outlasts the longest write to the outside."""

@@ -44,6 +44,7 @@ class Settling:
         self._tx, self._world, self._task, self._payment = tx, world, task, payment
         self._now = world.clock.now()
         self._collecting = Collecting(tx, self._now, world)
+        self._known: tuple[StoredCredit, ...] | None = None
 
     def start(self, found: Sequence[Credit], owed: Owed, asked_at: float) -> StoredCredit | None:
         """Store `booking` with its plan and return the first credit to send.
@@ -79,7 +80,7 @@ class Settling:
                 self._tx.add_task(self._payment.id, TaskKind.LOOK_UP, self._now + self.pause())
             self.let_go()
             return None
-        self._tx.put_credit(self._payment.id, replace(asked, state=CreditState.BOOKED, credit_id=credit.credit_id))
+        self._put(replace(asked, state=CreditState.BOOKED, credit_id=credit.credit_id))
         # What was not read again owed nothing besides.
         return self._go_on(owed_now or {})
 
@@ -96,7 +97,7 @@ class Settling:
 
     def not_recorded(self, asked: StoredCredit, why: str, *, again: bool, patron_gone: bool) -> None:
         """Take the proof that nothing was recorded."""
-        self._tx.put_credit(self._payment.id, replace(asked, state=CreditState.ABSENT))
+        self._put(replace(asked, state=CreditState.ABSENT))
         if again and not patron_gone:
             self.book_again(why)
             return
@@ -107,7 +108,7 @@ class Settling:
         """Take it that no one knows: keep the patron's lock and look up at once."""
         for credit in self._credits():
             if credit.state is CreditState.SENT:
-                self._tx.put_credit(self._payment.id, replace(credit, sent_at=self._now, ended=doubt.ended))
+                self._put(replace(credit, sent_at=self._now, ended=doubt.ended))
         self.advance(Done.UNCLEAR, {"why": doubt.why})
         self._tx.add_task(self._payment.id, TaskKind.LOOK_UP, self._now)
         self._tx.finish_task(self._task)
@@ -218,7 +219,7 @@ class Settling:
     def _give_up_sent(self) -> None:
         for credit in self._credits():
             if credit.state is CreditState.SENT:
-                self._tx.put_credit(self._payment.id, replace(credit, state=CreditState.ABSENT))
+                self._put(replace(credit, state=CreditState.ABSENT))
 
     def _concerns(self, found: Sequence[Credit]) -> bool:
         states = {reference_of(self._payment, credit.n): credit.state for credit in self._credits()}
@@ -249,7 +250,7 @@ class Settling:
         for asked, result in weighed:
             if isinstance(result, Whole):
                 booked = replace(asked, state=CreditState.BOOKED, credit_id=result.credit_id)
-                self._tx.put_credit(self._payment.id, booked)
+                self._put(booked)
 
     def _book_the_rest(self) -> None:
         if not unbooked_lines(self._payment, self._credits()):
@@ -279,7 +280,7 @@ class Settling:
             self.let_go()
             return None
         sent = first_of(planned, self._credits(), owed, self._now)
-        self._tx.put_credit(self._payment.id, sent)
+        self._put(sent)
         return sent
 
     def _finish(self) -> None:
@@ -319,7 +320,7 @@ class Settling:
             return False
         self._keep_whole(sent)
         for asked in void:
-            self._tx.put_credit(self._payment.id, replace(asked, state=CreditState.VOIDED))
+            self._put(replace(asked, state=CreditState.VOIDED))
         return True
 
     def _weigh_sent(self, found: Sequence[Credit], owed: Owed) -> list[tuple[StoredCredit, Weighed]]:
@@ -331,8 +332,15 @@ class Settling:
         if self._payment.collection is Collection.REVERSED:
             self._payment = self._collecting.money_returned(self._payment, "till")
 
+    def _put(self, credit: StoredCredit) -> None:
+        self._tx.put_credit(self._payment.id, credit)
+        self._known = None
+
     def _credits(self) -> tuple[StoredCredit, ...]:
-        return self._tx.credits(self._payment.id)
+        """Read the credits, once until one of them changes: nobody else can change them within this transaction."""
+        if self._known is None:
+            self._known = self._tx.credits(self._payment.id)
+        return self._known
 
 
 def _came_to_nothing(asked: StoredCredit, result: Weighed) -> bool:

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Statements about who has which charge, who has collected for it, and which receipt stands for which payment."""
+"""Statements about who has which charge, who has collected for it, and which receipt stands for which payment.
+
+Those that every payment needs are built once: to build a statement takes longer than to run it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Container
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, insert, select
+from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, exists, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from tillbridge.domain.lifecycle import AT_REST, Collection, Decider, Done
@@ -16,6 +20,16 @@ from tillbridge.store.ordering import one_at_a_time
 from tillbridge.store.payments import read_where
 
 _TAKEN = f"booking_{Done.MONEY_TAKEN}"
+
+_ID: BindParameter[str] = bindparam("of_payment")
+_LIBRARY: BindParameter[str] = bindparam("of_library")
+_CHARGES: BindParameter[list[str]] = bindparam("charges", expanding=True)
+
+_HOLDERS = select(t.claim.c.payment_id, t.claim.c.charge_id).where(
+    t.claim.c.library == _LIBRARY, t.claim.c.charge_id.in_(_CHARGES)
+)
+_CLAIM = insert(t.claim)
+_RELEASE = delete(t.claim).where(t.claim.c.payment_id == _ID)
 
 
 def claim(connection: Connection, payment: Payment) -> str | None:
@@ -47,11 +61,12 @@ def reclaim(connection: Connection, payment: Payment) -> tuple[str, ...]:
 
 
 def _holders(connection: Connection, payment: Payment) -> dict[str, str]:
-    ids = [line.charge_id for line in payment.lines]
-    held = select(t.claim.c.payment_id, t.claim.c.charge_id).where(
-        t.claim.c.library == payment.library, t.claim.c.charge_id.in_(ids)
-    )
-    return {row.charge_id: row.payment_id for row in connection.execute(held)}
+    return {row.charge_id: row.payment_id for row in connection.execute(_HOLDERS, _charges_of(payment))}
+
+
+def _charges_of(payment: Payment) -> dict[str, Any]:
+    charges = [line.charge_id for line in payment.lines]
+    return {"of_payment": payment.id, "of_library": payment.library, "charges": charges}
 
 
 def _claim_all_but(connection: Connection, payment: Payment, held: Container[str]) -> None:
@@ -65,14 +80,29 @@ def _claim_all_but(connection: Connection, payment: Payment, held: Container[str
         return
     try:
         with connection.begin_nested():
-            connection.execute(insert(t.claim), rows)
+            connection.execute(_CLAIM, rows)
     except IntegrityError as race:
         raise Stale(payment.id) from race
 
 
 def release_claims(connection: Connection, payment_id: str) -> None:
     """Let go of a payment's charges."""
-    connection.execute(delete(t.claim).where(t.claim.c.payment_id == payment_id))
+    connection.execute(_RELEASE, {"of_payment": payment_id})
+
+
+_COLLECTORS = (
+    select(t.payment.c.id)
+    .join(t.line, t.line.c.payment_id == t.payment.c.id)
+    .where(
+        t.line.c.charge_id.in_(_CHARGES),
+        t.payment.c.library == _LIBRARY,
+        t.payment.c.id != _ID,
+        t.payment.c.collection == Collection.PAID,
+    )
+    .distinct()
+    .order_by(t.payment.c.id)
+)
+_UNSETTLED = _COLLECTORS.where(t.payment.c.booking.not_in(AT_REST)).limit(1)
 
 
 def collectors_since(connection: Connection, payment: Payment) -> tuple[str, ...]:
@@ -83,56 +113,48 @@ def collectors_since(connection: Connection, payment: Payment) -> tuple[str, ...
     """
     began = select(func.min(t.event.c.position)).where(t.event.c.payment_id == payment.id).scalar_subquery()
     since = exists().where(t.event.c.payment_id == t.payment.c.id, t.event.c.kind == _TAKEN, t.event.c.position > began)
-    return tuple(connection.execute(_collectors(payment).where(since)).scalars())
+    return tuple(connection.execute(_COLLECTORS.where(since), _charges_of(payment)).scalars())
 
 
 def unsettled_collector(connection: Connection, payment: Payment) -> str | None:
     """Return another payment that has collected for one of the charges and is not settled yet."""
-    unsettled = _collectors(payment).where(t.payment.c.booking.not_in(AT_REST))
-    found: str | None = connection.execute(unsettled.limit(1)).scalar()
+    found: str | None = connection.execute(_UNSETTLED, _charges_of(payment)).scalar()
     return found
+
+
+_HAS_RECEIPT = and_(
+    t.payment.c.receipt_number == bindparam("receipt"),
+    t.payment.c.register_server == bindparam("of_server"),
+    t.payment.c.id != _ID,
+    t.payment.c.collection == Collection.PAID,
+)
+_ASKED = exists().where(
+    t.named_payment.c.payment_id == _ID,
+    t.named_payment.c.case_id == t.open_case.c.id,
+    t.open_case.c.kind == CaseKind.SAME_RECEIPT,
+    t.open_case.c.payment_id == t.payment.c.id,
+)
+_TYPED = and_(_HAS_RECEIPT, t.payment.c.decided_by == Decider.CLERK, ~_ASKED)
+_ANY_HOLDER = select(t.payment.c.id).where(_HAS_RECEIPT).limit(1)
+_ANY_TYPED = select(t.payment.c.id).where(_TYPED).limit(1)
 
 
 def receipt_holder(connection: Connection, payment: Payment, receipt_number: str) -> str | None:
     """Return another paid payment of the same register server that has this receipt number."""
     one_at_a_time(connection, f"receipt {payment.register_server} {receipt_number}")
-    same = select(t.payment.c.id).where(_has_receipt(payment, receipt_number))
-    found: str | None = connection.execute(same.limit(1)).scalar()
+    named = _receipt_of(payment, receipt_number)
+    found: str | None = connection.execute(_ANY_HOLDER, named).scalar()
     return found
 
 
 def typed_receipt_holders(connection: Connection, payment: Payment, receipt_number: str) -> tuple[Payment, ...]:
     """Hold the others that have this number by a person's word, and were not asked about for this payment's sake."""
     one_at_a_time(connection, f"receipt {payment.register_server} {receipt_number}")
-    asked = exists().where(
-        t.named_payment.c.payment_id == payment.id,
-        t.named_payment.c.case_id == t.open_case.c.id,
-        t.open_case.c.kind == CaseKind.SAME_RECEIPT,
-        t.open_case.c.payment_id == t.payment.c.id,
-    )
-    typed = and_(_has_receipt(payment, receipt_number), t.payment.c.decided_by == Decider.CLERK, ~asked)
-    return read_where(connection, typed, hold=True)
+    named = _receipt_of(payment, receipt_number)
+    if connection.execute(_ANY_TYPED, named).first() is None:
+        return ()
+    return read_where(connection, _TYPED, named, hold=True)
 
 
-def _has_receipt(payment: Payment, receipt_number: str) -> ColumnElement[bool]:
-    return and_(
-        t.payment.c.receipt_number == receipt_number,
-        t.payment.c.register_server == payment.register_server,
-        t.payment.c.id != payment.id,
-        t.payment.c.collection == Collection.PAID,
-    )
-
-
-def _collectors(payment: Payment) -> Select[str]:
-    return (
-        select(t.payment.c.id)
-        .join(t.line, t.line.c.payment_id == t.payment.c.id)
-        .where(
-            t.line.c.charge_id.in_([line.charge_id for line in payment.lines]),
-            t.payment.c.library == payment.library,
-            t.payment.c.id != payment.id,
-            t.payment.c.collection == Collection.PAID,
-        )
-        .distinct()
-        .order_by(t.payment.c.id)
-    )
+def _receipt_of(payment: Payment, receipt_number: str) -> dict[str, Any]:
+    return {"of_payment": payment.id, "of_server": payment.register_server, "receipt": receipt_number}

@@ -1,15 +1,41 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Statements about the outbox: tasks with leases."""
+"""Statements about the outbox: tasks with leases.
+
+Those that every payment needs are built once: to build a statement takes longer than to run it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, insert, null, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Float,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from tillbridge.service.store_port import Task, TaskKind
 from tillbridge.store import tables as t
+
+_NOW: BindParameter[float] = bindparam("now", type_=Float)
+_WANTED_AT: BindParameter[float] = bindparam("wanted_at", type_=Float)
+_OF_KINDS = t.task.c.kind.in_(bindparam("kinds", expanding=True))
+_OF_PAYMENT = t.task.c.payment_id == bindparam("of_payment")
+
+_SAME = select(t.task).where(_OF_PAYMENT, t.task.c.kind == bindparam("of_kind")).with_for_update()
+_ADD = insert(t.task)
+_DROP = delete(t.task).where(_OF_PAYMENT, _OF_KINDS)
 
 
 def add(connection: Connection, payment_id: str, kind: TaskKind, due_at: float) -> None:
@@ -17,12 +43,11 @@ def add(connection: Connection, payment_id: str, kind: TaskKind, due_at: float) 
 
     Who has it leased may have looked before there was a reason for this.
     """
-    same = and_(t.task.c.payment_id == payment_id, t.task.c.kind == kind)
     # Held, so that it cannot be finished between the look and the change.
-    row = connection.execute(select(t.task).where(same).with_for_update()).first()
+    row = connection.execute(_SAME, {"of_payment": payment_id, "of_kind": kind}).first()
     if row is None:
         fresh = {"payment_id": payment_id, "kind": kind, "due_at": due_at, "attempt": 0, "lease_until": 0.0}
-        connection.execute(insert(t.task).values(fresh))
+        connection.execute(_ADD, fresh)
         return
     column = t.task.c.due_at if row.lease_owner is None else t.task.c.again_at
     earlier = or_(column.is_(None), column > due_at)
@@ -31,29 +56,37 @@ def add(connection: Connection, payment_id: str, kind: TaskKind, due_at: float) 
 
 def drop(connection: Connection, payment_id: str, kinds: Sequence[TaskKind]) -> None:
     """Drop a payment's tasks of these kinds."""
-    connection.execute(delete(t.task).where(t.task.c.payment_id == payment_id, t.task.c.kind.in_(kinds)))
+    connection.execute(_DROP, {"of_payment": payment_id, "kinds": kinds})
+
+
+_DUE = (
+    select(t.task.c.id, t.task.c.payment_id, t.task.c.kind, t.task.c.attempt)
+    .where(_OF_KINDS, t.task.c.due_at <= _NOW, or_(t.task.c.lease_owner.is_(None), t.task.c.lease_until <= _NOW))
+    .order_by(t.task.c.due_at, t.task.c.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_TAKE = (
+    update(t.task)
+    .where(t.task.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        lease_owner=bindparam("owner"),
+        lease_until=bindparam("until"),
+        # What was wanted until now is done now, whoever had it before; what is wanted later stays.
+        again_at=case((t.task.c.again_at > _NOW, t.task.c.again_at), else_=null()),
+    )
+)
 
 
 def claim(
     connection: Connection, owner: str, kinds: Sequence[TaskKind], now: float, lease_until: float, limit: int
 ) -> tuple[Task, ...]:
     """Take the tasks that are due and that no living lease holds, oldest first."""
-    free = or_(t.task.c.lease_owner.is_(None), t.task.c.lease_until <= now)
-    due = (
-        select(t.task.c.id, t.task.c.payment_id, t.task.c.kind, t.task.c.attempt)
-        .where(t.task.c.kind.in_(kinds), t.task.c.due_at <= now, free)
-        .order_by(t.task.c.due_at, t.task.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    rows = connection.execute(due).all()
+    rows = connection.execute(_DUE, {"kinds": kinds, "now": now, "most": limit}).all()
     if not rows:
         return ()
-    mine = t.task.c.id.in_([row.id for row in rows])
-    # What was wanted until now is done now, whoever had it before; what is wanted later stays.
-    later = case((t.task.c.again_at > now, t.task.c.again_at), else_=null())
-    leased = {"lease_owner": owner, "lease_until": lease_until, "again_at": later}
-    connection.execute(update(t.task).where(mine).values(leased))
+    taken = {"ids": [row.id for row in rows], "owner": owner, "until": lease_until, "now": now}
+    connection.execute(_TAKE, taken)
     return tuple(Task(row.id, row.payment_id, TaskKind(row.kind), row.attempt, owner, lease_until) for row in rows)
 
 
@@ -71,21 +104,40 @@ def renew(connection: Connection, owner: str, task_ids: Sequence[int], lease_unt
     return frozenset(kept)
 
 
+_LEASED = and_(
+    t.task.c.id == bindparam("of_id"),
+    _OF_PAYMENT,
+    t.task.c.kind == bindparam("of_kind"),
+    t.task.c.lease_owner == bindparam("of_owner"),
+    t.task.c.attempt == bindparam("of_attempt"),
+)
+_FREE = {"attempt": bindparam("next_attempt"), "lease_owner": null(), "lease_until": 0.0, "again_at": null()}
+_FINISH = delete(t.task).where(_LEASED, t.task.c.again_at.is_(None))
+_DO_AGAIN = update(t.task).where(_LEASED).values(due_at=t.task.c.again_at, **_FREE)
+_SOONER = case((t.task.c.again_at < _WANTED_AT, t.task.c.again_at), else_=_WANTED_AT)
+_POSTPONE = update(t.task).where(_LEASED).values(due_at=_SOONER, **_FREE)
+
+
 def finish(connection: Connection, task: Task) -> None:
     """Remove a task, if the lease is still this one's; one that is wanted again meanwhile becomes free for it."""
-    mine, unwanted = _still_leased(task), t.task.c.again_at.is_(None)
-    if connection.execute(delete(t.task).where(mine, unwanted)).rowcount == 0:
-        connection.execute(update(t.task).where(mine).values(_free(t.task.c.again_at, task.attempt + 1)))
+    leased = _lease_of(task)
+    if connection.execute(_FINISH, leased).rowcount == 0:
+        connection.execute(_DO_AGAIN, leased | {"next_attempt": task.attempt + 1})
 
 
 def postpone(connection: Connection, task: Task, due_at: float, attempt: int) -> None:
     """Give a task back to be done again later, if the lease is still this one's; sooner where it is wanted sooner."""
-    sooner = case((t.task.c.again_at < due_at, t.task.c.again_at), else_=due_at)
-    connection.execute(update(t.task).where(_still_leased(task)).values(_free(sooner, attempt)))
+    connection.execute(_POSTPONE, _lease_of(task) | {"wanted_at": due_at, "next_attempt": attempt})
 
 
-def _free(due_at: ColumnElement[float], attempt: int) -> dict[str, Any]:
-    return {"due_at": due_at, "attempt": attempt, "lease_owner": None, "lease_until": 0.0, "again_at": None}
+def _lease_of(task: Task) -> dict[str, Any]:
+    return {
+        "of_id": task.id,
+        "of_payment": task.payment_id,
+        "of_kind": task.kind,
+        "of_owner": task.lease_owner,
+        "of_attempt": task.attempt,
+    }
 
 
 def expire_all(connection: Connection) -> None:
@@ -104,15 +156,12 @@ def expire_all_of(connection: Connection, owner: str) -> None:
     connection.execute(update(t.task).where(t.task.c.lease_owner == owner).values(lease_until=0.0))
 
 
+_NEXT_FREE = select(func.min(t.task.c.due_at)).where(_OF_KINDS, t.task.c.lease_owner.is_(None))
+_NEXT_LEASE = select(func.min(t.task.c.lease_until)).where(_OF_KINDS, t.task.c.lease_owner.is_not(None))
+_NEXT = select(_NEXT_FREE.scalar_subquery(), _NEXT_LEASE.scalar_subquery())
+
+
 def next_due(connection: Connection, kinds: Sequence[TaskKind]) -> float | None:
-    """Return when the next task is due that nobody holds, or when the next lease ends."""
-    wanted = t.task.c.kind.in_(kinds)
-    free = select(func.min(t.task.c.due_at)).where(wanted, t.task.c.lease_owner.is_(None))
-    leased = select(func.min(t.task.c.lease_until)).where(wanted, t.task.c.lease_owner.is_not(None))
-    times = [time for time in (connection.execute(free).scalar(), connection.execute(leased).scalar()) if time]
-    return min(times, default=None)
-
-
-def _still_leased(task: Task) -> ColumnElement[bool]:
-    same = and_(t.task.c.id == task.id, t.task.c.payment_id == task.payment_id, t.task.c.kind == task.kind)
-    return and_(same, t.task.c.lease_owner == task.lease_owner, t.task.c.attempt == task.attempt)
+    """Return when the next task is due that nobody holds, or when the next lease ends: 0 for one that was ended."""
+    times = connection.execute(_NEXT, {"kinds": kinds}).one()
+    return min((time for time in times if time is not None), default=None)

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Statements about payments, their lines, payers and patron locks."""
+"""Statements about payments, their lines, payers and patron locks.
+
+Those that every payment needs are built once: to build a statement takes longer than to run it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tillbridge.domain.lifecycle import AT_REST, UNDECIDED, Booking, Collection, Decider, Standing
@@ -15,11 +19,21 @@ from tillbridge.service.register_port import Payer
 from tillbridge.service.store_port import Stale, TaskKind
 from tillbridge.store import tables as t
 
+_ID: BindParameter[str] = bindparam("of_payment")
+
+_READ = (
+    select(t.payment, *(column for column in t.line.c if column is not t.line.c.payment_id))
+    .outerjoin(t.line, t.line.c.payment_id == t.payment.c.id)
+    .where(t.payment.c.id == _ID)
+    .order_by(t.line.c.n)
+)
+_READ_AND_HOLD = _READ.with_for_update(of=t.payment)
+
 
 def read(connection: Connection, payment_id: str, *, hold: bool = False) -> Payment | None:
     """Read a payment with its lines; `hold` keeps others from changing it before this transaction ends."""
-    found = read_where(connection, t.payment.c.id == payment_id, hold=hold)
-    return found[0] if found else None
+    rows = connection.execute(_READ_AND_HOLD if hold else _READ, {"of_payment": payment_id}).all()
+    return _payment(rows[0], tuple(_line(row) for row in rows if row.n is not None)) if rows else None
 
 
 def recent(connection: Connection, limit: int) -> tuple[Payment, ...]:
@@ -34,45 +48,78 @@ def in_doubt(connection: Connection) -> tuple[Payment, ...]:
     return read_where(connection, moving)
 
 
+_ADD, _ADD_LINE, _ADD_PAYER = insert(t.payment), insert(t.line), insert(t.payer)
+
+
 def add(connection: Connection, payment: Payment, payer: Payer | None) -> None:
     """Store a new payment."""
-    connection.execute(insert(t.payment).values(_row(payment)))
-    connection.execute(insert(t.line), [_line_row(payment.id, n, line) for n, line in enumerate(payment.lines, 1)])
+    connection.execute(_ADD, _row(payment))
+    connection.execute(_ADD_LINE, [_line_row(payment.id, n, line) for n, line in enumerate(payment.lines, 1)])
     if payer is not None:
         names = {"surname": payer.surname, "firstname": payer.firstname, "card_number": payer.card_number}
-        connection.execute(insert(t.payer).values(payment_id=payment.id, **names))
+        connection.execute(_ADD_PAYER, {"payment_id": payment.id, **names})
+
+
+_SAVE = update(t.payment).where(t.payment.c.id == _ID, t.payment.c.version == bindparam("version_read"))
 
 
 def save(connection: Connection, payment: Payment) -> int:
     """Store a changed payment where its version is still the one that was read; return the new version."""
     row = _row(payment) | {"version": payment.version + 1}
-    same = and_(t.payment.c.id == payment.id, t.payment.c.version == payment.version)
-    if connection.execute(update(t.payment).where(same).values(row)).rowcount != 1:
+    read_as = {"of_payment": payment.id, "version_read": payment.version}
+    if connection.execute(_SAVE, row | read_as).rowcount != 1:
         raise Stale(payment.id)
     return payment.version + 1
 
 
+_PAYER = select(t.payer).where(t.payer.c.payment_id == _ID)
+_FORGET = delete(t.payer).where(t.payer.c.payment_id == _ID)
+
+
 def read_payer(connection: Connection, payment_id: str) -> Payer | None:
     """Read the payer for the receipt."""
-    row = connection.execute(select(t.payer).where(t.payer.c.payment_id == payment_id)).first()
+    row = connection.execute(_PAYER, {"of_payment": payment_id}).first()
     return Payer(row.surname, row.firstname, row.card_number) if row else None
 
 
 def forget_payer(connection: Connection, payment_id: str) -> None:
     """Erase the payer."""
-    connection.execute(delete(t.payer).where(t.payer.c.payment_id == payment_id))
+    connection.execute(_FORGET, {"of_payment": payment_id})
+
+
+_HOLDER = select(t.patron_lock.c.payment_id).where(
+    t.patron_lock.c.library == bindparam("of_library"), t.patron_lock.c.patron_id == bindparam("of_patron")
+)
+_LOCK = insert(t.patron_lock)
+_UNLOCK = delete(t.patron_lock).where(t.patron_lock.c.payment_id == _ID)
+_SAME_PATRON = select(t.payment.c.id).where(
+    t.payment.c.library == bindparam("of_library"),
+    t.payment.c.patron_id == bindparam("of_patron"),
+    t.payment.c.booking == Booking.DUE,
+    t.payment.c.id != _ID,
+)
+_WAKE = (
+    update(t.task)
+    .where(
+        t.task.c.payment_id.in_(_SAME_PATRON),
+        t.task.c.kind == TaskKind.BOOK,
+        t.task.c.lease_owner.is_(None),
+        t.task.c.due_at > bindparam("now"),
+        t.task.c.attempt == 0,
+    )
+    .values(due_at=bindparam("now"))
+)
 
 
 def lock_patron(connection: Connection, payment: Payment) -> bool:
     """Make this the only payment that books for its patron."""
-    mine = and_(t.patron_lock.c.library == payment.library, t.patron_lock.c.patron_id == payment.patron_id)
-    holder = connection.execute(select(t.patron_lock.c.payment_id).where(mine)).scalar()
+    holder = connection.execute(_HOLDER, _patron_of(payment)).scalar()
     if holder is not None:
         return bool(holder == payment.id)
     key = {"library": payment.library, "patron_id": payment.patron_id, "payment_id": payment.id}
     try:
         with connection.begin_nested():
-            connection.execute(insert(t.patron_lock).values(key))
+            connection.execute(_LOCK, key)
     except IntegrityError:
         return False
     return True
@@ -80,28 +127,28 @@ def lock_patron(connection: Connection, payment: Payment) -> bool:
 
 def unlock_patron(connection: Connection, payment: Payment, now: float) -> None:
     """Release the patron and wake the payments that wait for them."""
-    freed = delete(t.patron_lock).where(t.patron_lock.c.payment_id == payment.id)
-    if connection.execute(freed).rowcount == 0:
+    if connection.execute(_UNLOCK, {"of_payment": payment.id}).rowcount == 0:
         return
-    same_patron = select(t.payment.c.id).where(
-        t.payment.c.library == payment.library,
-        t.payment.c.patron_id == payment.patron_id,
-        t.payment.c.booking == Booking.DUE,
-        t.payment.c.id != payment.id,
-    )
-    waiting = and_(t.task.c.payment_id.in_(same_patron), t.task.c.kind == TaskKind.BOOK, t.task.c.lease_owner.is_(None))
-    connection.execute(update(t.task).where(waiting, t.task.c.due_at > now, t.task.c.attempt == 0).values(due_at=now))
+    connection.execute(_WAKE, _patron_of(payment) | {"of_payment": payment.id, "now": now})
 
 
-def read_where(connection: Connection, condition: Any, *, hold: bool = False) -> tuple[Payment, ...]:
+def _patron_of(payment: Payment) -> dict[str, Any]:
+    return {"of_library": payment.library, "of_patron": payment.patron_id}
+
+
+def read_where(
+    connection: Connection, condition: Any, values: Mapping[str, Any] | None = None, *, hold: bool = False
+) -> tuple[Payment, ...]:
     """Read the payments that fit, newest first, with their lines."""
     newest_first = (t.payment.c.created_at.desc(), t.payment.c.id)
     wanted = select(t.payment).where(condition).order_by(*newest_first)
-    rows = connection.execute(wanted.with_for_update() if hold else wanted).all()
+    rows = connection.execute(wanted.with_for_update() if hold else wanted, values).all()
+    if not rows:
+        return ()
     lines: dict[str, list[Line]] = {row.id: [] for row in rows}
     ids = select(t.payment.c.id).where(condition)
     order = select(t.line).where(t.line.c.payment_id.in_(ids)).order_by(t.line.c.payment_id, t.line.c.n)
-    for row in connection.execute(order):
+    for row in connection.execute(order, values):
         lines[row.payment_id].append(_line(row))
     return tuple(_payment(row, tuple(lines[row.id])) for row in rows)
 

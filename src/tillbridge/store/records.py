@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Statements about what a payment leaves behind: events, seals, messages, credits and cases."""
+"""Statements about what a payment leaves behind: events, seals, messages, credits and cases.
+
+Those that every payment needs are built once: to build a statement takes longer than to run it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,19 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from tillbridge.domain.history import GENESIS, Event, following, seal
 from tillbridge.service.store_port import Case, CaseKind, CreditState, Facts, Message, Placed, StoredCredit
@@ -34,37 +49,34 @@ DAYS_AT_ONCE = 4000
 
 _DAY = timedelta(days=1)
 
+_ID: BindParameter[str] = bindparam("of_payment")
+
+_HISTORY = select(t.event).where(t.event.c.payment_id == _ID).order_by(t.event.c.seq)
+_NEWEST = select(t.event).where(t.event.c.payment_id == _ID).order_by(t.event.c.seq.desc()).limit(1)
+_APPEND = insert(t.event)
+_BEHIND = (
+    select(t.event).where(t.event.c.position > bindparam("place")).order_by(t.event.c.position).limit(bindparam("most"))
+)
+
 
 def append_event(connection: Connection, payment_id: str, at: float, actor: str, kind: str, facts: Facts) -> Event:
     """Add the next event to a payment's chain."""
-    newest = select(t.event).where(t.event.c.payment_id == payment_id).order_by(t.event.c.seq.desc()).limit(1)
-    row = connection.execute(newest).first()
+    row = connection.execute(_NEWEST, {"of_payment": payment_id}).first()
     event = following(event_of(row) if row else None, payment_id, at, actor, kind, dict(facts))
-    connection.execute(
-        insert(t.event).values(
-            payment_id=event.payment_id,
-            seq=event.seq,
-            at=event.at,
-            actor=event.actor,
-            kind=event.kind,
-            facts=_json(event.facts),
-            previous=event.previous,
-            hash=event.hash,
-        )
-    )
+    connection.execute(_APPEND, _event_row(event))
     return event
 
 
 def history(connection: Connection, payment_id: str) -> tuple[tuple[Event, str], ...]:
     """Read a payment's events with their stored hashes."""
-    rows = connection.execute(select(t.event).where(t.event.c.payment_id == payment_id).order_by(t.event.c.seq))
+    rows = connection.execute(_HISTORY, {"of_payment": payment_id})
     return tuple((event_of(row), row.hash) for row in rows)
 
 
 def events_after(connection: Connection, position: int, limit: int) -> tuple[Placed, ...]:
     """Read the events of all payments behind a place."""
-    behind = select(t.event).where(t.event.c.position > position).order_by(t.event.c.position).limit(limit)
-    return tuple(Placed(row.position, event_of(row)) for row in connection.execute(behind))
+    rows = connection.execute(_BEHIND, {"place": position, "most": limit})
+    return tuple(Placed(row.position, event_of(row)) for row in rows)
 
 
 def events_at(connection: Connection, positions: Sequence[int]) -> tuple[Placed, ...]:
@@ -121,6 +133,22 @@ def day_seal(connection: Connection, previous: str, day: str, start: float, end:
     return seal(previous, day, [(row.payment_id, row.seq, row.hash) for row in heads])
 
 
+_KEEP = insert(t.message).returning(t.message.c.id)
+_MESSAGES = select(t.message).where(t.message.c.payment_id == _ID).order_by(t.message.c.id)
+
+
+def _last_kept(inwards: ColumnElement[int]) -> ScalarSelect[int]:
+    own: Select[tuple[int]] = select(t.message.c.id).where(t.message.c.payment_id == _ID)
+    return own.order_by(inwards).offset(bindparam("kept_but_one")).limit(1).scalar_subquery()
+
+
+_DROP_MIDDLE = delete(t.message).where(
+    t.message.c.payment_id == _ID,
+    t.message.c.id > _last_kept(t.message.c.id),
+    t.message.c.id < _last_kept(t.message.c.id.desc()),
+)
+
+
 def keep_message(connection: Connection, message: Message) -> None:
     """Store raw bytes of the wire, the first and the last of a payment where there are too many.
 
@@ -130,13 +158,12 @@ def keep_message(connection: Connection, message: Message) -> None:
         _drop_oldest_strays(connection, _insert_message(connection, message, message.raw[:STRAY_BYTES_KEPT]))
     else:
         _insert_message(connection, message, message.raw)
-        _drop_middle(connection, message.payment_id)
+        connection.execute(_DROP_MIDDLE, {"of_payment": message.payment_id, "kept_but_one": MESSAGES_KEPT - 1})
 
 
 def _insert_message(connection: Connection, message: Message, raw: bytes) -> int:
     row = {"payment_id": message.payment_id, "at": message.at, "direction": message.direction}
-    added = insert(t.message).values(row | {"verdict": message.verdict, "raw": raw}).returning(t.message.c.id)
-    return int(connection.execute(added).scalar_one())
+    return int(connection.execute(_KEEP, row | {"verdict": message.verdict, "raw": raw}).scalar_one())
 
 
 def _drop_oldest_strays(connection: Connection, newest: int) -> None:
@@ -151,18 +178,9 @@ def _drop_oldest_strays(connection: Connection, newest: int) -> None:
         connection.execute(delete(t.message).where(stray, t.message.c.id <= newest_dropped))
 
 
-def _drop_middle(connection: Connection, payment_id: str) -> None:
-    own = t.message.c.payment_id == payment_id
-    ids = select(t.message.c.id).where(own).offset(MESSAGES_KEPT - 1).limit(1)
-    last_of_the_first = ids.order_by(t.message.c.id).scalar_subquery()
-    first_of_the_last = ids.order_by(t.message.c.id.desc()).scalar_subquery()
-    between = (t.message.c.id > last_of_the_first) & (t.message.c.id < first_of_the_last)
-    connection.execute(delete(t.message).where(own, between))
-
-
 def messages(connection: Connection, payment_id: str) -> tuple[Message, ...]:
     """Read a payment's messages in order."""
-    rows = connection.execute(select(t.message).where(t.message.c.payment_id == payment_id).order_by(t.message.c.id))
+    rows = connection.execute(_MESSAGES, {"of_payment": payment_id})
     return tuple(_message(row) for row in rows)
 
 
@@ -172,15 +190,19 @@ def newest_strays(connection: Connection, limit: int) -> tuple[Message, ...]:
     return tuple(_message(row) for row in connection.execute(strays.limit(limit)))
 
 
+_CREDITS = select(t.credit).where(t.credit.c.payment_id == _ID).order_by(t.credit.c.n)
+_CHANGE_CREDIT = update(t.credit).where(t.credit.c.payment_id == _ID, t.credit.c.n == bindparam("nth"))
+_ADD_CREDIT = insert(t.credit)
+
+
 def read_credits(connection: Connection, payment_id: str) -> tuple[StoredCredit, ...]:
     """Read a booking's credits in order."""
-    rows = connection.execute(select(t.credit).where(t.credit.c.payment_id == payment_id).order_by(t.credit.c.n))
+    rows = connection.execute(_CREDITS, {"of_payment": payment_id})
     return tuple(_credit(row) for row in rows)
 
 
 def put_credit(connection: Connection, payment_id: str, credit: StoredCredit) -> None:
     """Store a credit, new or changed."""
-    key = (t.credit.c.payment_id == payment_id) & (t.credit.c.n == credit.n)
     row = {
         "charge_ids": json.dumps(credit.charge_ids),
         "amount": str(credit.amount),
@@ -190,8 +212,8 @@ def put_credit(connection: Connection, payment_id: str, credit: StoredCredit) ->
         "ended": credit.ended,
         "credit_id": credit.credit_id,
     }
-    if connection.execute(update(t.credit).where(key).values(row)).rowcount == 0:
-        connection.execute(insert(t.credit).values(payment_id=payment_id, n=credit.n, **row))
+    if connection.execute(_CHANGE_CREDIT, row | {"of_payment": payment_id, "nth": credit.n}).rowcount == 0:
+        connection.execute(_ADD_CREDIT, row | {"payment_id": payment_id, "n": credit.n})
 
 
 def take_for_just_sent(connection: Connection, at: float) -> None:
@@ -226,10 +248,15 @@ def read_case(connection: Connection, case_id: int) -> Case | None:
     return found[0] if found else None
 
 
+_OPEN = select(t.open_case).where(t.open_case.c.closed_at.is_(None)).order_by(t.open_case.c.id)
+_OPEN_OF_PAYMENT = _OPEN.where(t.open_case.c.payment_id == _ID)
+
+
 def open_cases(connection: Connection, payment_id: str | None) -> tuple[Case, ...]:
     """List the open cases, oldest first."""
-    of_payment = () if payment_id is None else (t.open_case.c.payment_id == payment_id,)
-    return _cases(connection, t.open_case.c.closed_at.is_(None), *of_payment)
+    if payment_id is None:
+        return _with_others(connection, connection.execute(_OPEN).all())
+    return _with_others(connection, connection.execute(_OPEN_OF_PAYMENT, {"of_payment": payment_id}).all())
 
 
 def stray_is_known(connection: Connection, reported_id: str) -> bool:
@@ -255,6 +282,19 @@ def _json(facts: Facts) -> str:
     return json.dumps(dict(facts), sort_keys=True, ensure_ascii=False)
 
 
+def _event_row(event: Event) -> dict[str, Any]:
+    return {
+        "payment_id": event.payment_id,
+        "seq": event.seq,
+        "at": event.at,
+        "actor": event.actor,
+        "kind": event.kind,
+        "facts": _json(event.facts),
+        "previous": event.previous,
+        "hash": event.hash,
+    }
+
+
 def event_of(row: Any) -> Event:
     """Read an event from its row."""
     return Event(row.payment_id, row.seq, row.at, row.actor, row.kind, json.loads(row.facts), row.previous)
@@ -278,7 +318,12 @@ def _credit(row: Any) -> StoredCredit:
 
 
 def _cases(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[Case, ...]:
-    rows = connection.execute(select(t.open_case).where(*conditions).order_by(t.open_case.c.id)).all()
+    return _with_others(
+        connection, connection.execute(select(t.open_case).where(*conditions).order_by(t.open_case.c.id)).all()
+    )
+
+
+def _with_others(connection: Connection, rows: Sequence[Any]) -> tuple[Case, ...]:
     if not rows:
         return ()
     named: dict[int, list[str]] = {row.id: [] for row in rows}
