@@ -341,6 +341,24 @@ async def test_a_route_that_is_not_there_says_so(site: Site, method: str, path: 
     assert (await site.ask(method, path)).problem == problem
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/api/v1/payments", {"GET", "POST"}),
+        ("/api/v1/payments/by-hand", {"POST"}),
+        ("/api/v1/product-map", {"GET", "PUT"}),
+        (f"/api/v1/payments/{ID}", {"GET"}),
+        ("/openapi.json", {"GET", "HEAD"}),
+    ],
+)
+async def test_whoever_takes_the_wrong_method_is_told_all_that_are_right(
+    site: Site, path: str, methods: set[str]
+) -> None:
+    answer = await site.ask("DELETE", path)
+    assert answer.problem == (405, "wrong_method")
+    assert set(answer.headers["Allow"].split(", ")) == methods
+
+
 async def test_the_api_describes_itself(site: Site) -> None:
     answer = await site.get("/openapi.json", key=None)
     assert (answer.status, answer.json["info"]["version"]) == (200, __version__)

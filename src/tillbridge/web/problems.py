@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from tillbridge.errors import Declined
 
@@ -32,6 +33,7 @@ HTTP_CODES = {
 CONFLICT = frozenset({"claimed", "decided", "not_unknown", "not_at_register", "not_blocked", "receipt_used"})
 FORBIDDEN = frozenset({"scope_missing", "branch_not_allowed"})
 WRONG_FORM = "form"
+_WRONG_METHOD = 405
 
 
 class Problem(BaseModel):
@@ -105,10 +107,19 @@ async def _declined(_request: Request, error: Exception) -> JSONResponse:
     return _response(problem_of(error)[1])
 
 
-async def _refused(_request: Request, error: Exception) -> JSONResponse:
+async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
     code = HTTP_CODES.get(error.status_code, "http")
-    return _response(_problem(error.status_code, error.detail, code), error.headers)
+    headers = _allowed(request) if error.status_code == _WRONG_METHOD else None
+    return _response(_problem(error.status_code, error.detail, code), headers or error.headers)
+
+
+def _allowed(request: Request) -> dict[str, str] | None:
+    """Name all methods of a described address: the routing names those of the first of its routes alone."""
+    for path, methods in request.app.openapi()["paths"].items():
+        if compile_path(path)[0].match(request.scope["path"]):
+            return {"Allow": ", ".join(method.upper() for method in methods)}
+    return None
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
