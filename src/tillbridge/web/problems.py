@@ -74,11 +74,16 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(SQLAlchemyError, _away)
 
 
+def problem(status: int) -> dict[int | str, dict[str, Any]]:
+    """Describe in OpenAPI the problem that goes with a status."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": _SAYS[status], "content": content, "headers": _HEADERS.get(status, {})}}
+
+
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Describe in OpenAPI which problems a route may answer, beside those that any route may."""
     always = (400, 401, 403, 408, 413, 422, 503)
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": _SAYS[status], "content": content} for status in sorted({*always, *statuses})}
+    return {key: value for status in sorted({*always, *statuses}) for key, value in problem(status).items()}
 
 
 _SAYS = {
@@ -91,6 +96,11 @@ _SAYS = {
     413: "The body is too long.",
     422: "The request is not of the right form, or cannot be done.",
     503: "The library system or the database cannot be asked right now.",
+}
+
+_HEADERS = {
+    401: {"WWW-Authenticate": {"description": "Bearer.", "required": True, "schema": {"const": "Bearer"}}},
+    503: {"Retry-After": {"description": "After how many seconds.", "schema": {"type": "integer", "minimum": 1}}},
 }
 
 
