@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from support.site import Site, bridge_of
 from support.stores import ENGINES, server_for
 from support.worlds import Bench, open_bench
+from tillbridge.listening import listening_socket
 from tillbridge.web.app import make_app
 from tillbridge.web.serving import serving
 
@@ -30,7 +30,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
 @pytest.fixture
 async def site(bench: Bench) -> AsyncIterator[Site]:
     app = make_app(bridge_of(bench))
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listening_socket("127.0.0.1", 0)
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     async with serving(app, listener), aiohttp.ClientSession() as session:
         yield Site(bench, address, session, app)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -339,6 +340,38 @@ async def test_a_hostile_card_number_is_a_patron_that_nobody_knows(site: Site) -
 )
 async def test_a_route_that_is_not_there_says_so(site: Site, method: str, path: str, problem: tuple[int, str]) -> None:
     assert (await site.ask(method, path)).problem == problem
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/api/v1/payments", {"GET", "POST"}),
+        ("/api/v1/payments/by-hand", {"POST"}),
+        ("/api/v1/product-map", {"GET", "PUT"}),
+        (f"/api/v1/payments/{ID}", {"GET"}),
+        ("/openapi.json", {"GET", "HEAD"}),
+    ],
+)
+async def test_whoever_takes_the_wrong_method_is_told_all_that_are_right(
+    site: Site, path: str, methods: set[str]
+) -> None:
+    answer = await site.ask("DELETE", path)
+    assert answer.problem == (405, "wrong_method")
+    assert set(answer.headers["Allow"].split(", ")) == methods
+
+
+def test_every_text_of_a_form_is_described_as_it_is_checked(site: Site) -> None:
+    schemas = site.app.openapi()["components"]["schemas"]
+    forms = [schema for name, schema in schemas.items() if name.endswith("Form") or name.startswith("Body_")]
+    texts = [text for form in forms for field in form["properties"].values() for text in field.get("anyOf", [field])]
+    patterns = [text["pattern"] for text in texts if text.get("type") == "string"]
+    assert len(patterns) > 20
+    for pattern in patterns:
+        assert not re.search(pattern, "a\x00b")
+
+
+def test_what_no_route_answers_is_not_described(site: Site) -> None:
+    assert "HTTPValidationError" not in json.dumps(site.app.openapi())
 
 
 async def test_the_api_describes_itself(site: Site) -> None:

@@ -82,7 +82,18 @@ async def test_pages_follow_each_other_without_a_gap_and_without_a_repeat(site: 
     assert found == QUERIES[""]
 
 
-WRONG = ["limit=0", "limit=201", "limit=x", "since=yesterday", "since=2026-01-01T00:00:00", "branch=" + "x" * 41]
+WRONG = [
+    "limit=0",
+    "limit=201",
+    "limit=x",
+    "collection=payed",
+    "booking=x",
+    "since=yesterday",
+    "since=0",
+    "until=1767225600.5",
+    "since=2026-01-01T00:00:00",
+    "branch=" + "x" * 41,
+]
 
 
 @pytest.mark.parametrize("query", WRONG)

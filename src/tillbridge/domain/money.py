@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 _CENT = Decimal("0.01")
-_DECIMAL_TEXT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?")
+
+DECIMAL_TEXT = r"-?[0-9]{1,15}(\.[0-9]{1,12})?"
+"""What a plain decimal text looks like."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,7 +41,7 @@ class Money:
 
 def decimal_of(text: str) -> Decimal:
     """Read a plain decimal text such as ``2.50``; raise ValueError for anything else (no exponents, no NaN)."""
-    if not _DECIMAL_TEXT.fullmatch(text):
+    if not re.fullmatch(DECIMAL_TEXT, text):
         raise ValueError(f"not a plain decimal amount: {text!r}")
     return Decimal(text)
 

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from tillbridge import __version__
 from tillbridge.composition import Bridge
 from tillbridge.web.api import api
+from tillbridge.web.api.shapes import NewsShape
 from tillbridge.web.bodies import BoundedBodies
 from tillbridge.web.operation import operation
 from tillbridge.web.pages import pages
@@ -34,7 +35,7 @@ def make_app(bridge: Bridge) -> FastAPI:
     # What is added last stands outermost.
     app.add_middleware(RequestLog, metrics=bridge.operation.metrics, templates=templates_of(app))
     add_problems(app)
-    _describe_problems(app)
+    _complete_description(app)
     return app
 
 
@@ -42,13 +43,26 @@ def _id(route: APIRoute) -> str:
     return f"{route.tags[0] if route.tags else 'bridge'}_{route.name}".replace(" ", "_")
 
 
-def _describe_problems(app: FastAPI) -> None:
-    """Let the OpenAPI document hold the shape of a problem, which no route names as its model."""
+def _complete_description(app: FastAPI) -> None:
+    """Put in the shapes that no route names as its model; take out FastAPI's own, which nobody is answered."""
     described = app.openapi
 
     def openapi() -> dict[str, Any]:
         document = described()
-        document["components"]["schemas"].setdefault("Problem", Problem.model_json_schema())
+        schemas = document["components"]["schemas"]
+        for shape in (Problem, NewsShape):
+            schemas.setdefault(shape.__name__, shape.model_json_schema())
+        schemas.pop("ValidationError", None)
+        if schemas.pop("HTTPValidationError", None) is not None:
+            _drop_validation_errors(document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _drop_validation_errors(document: dict[str, Any]) -> None:
+    """Take out what FastAPI adds where a route says nothing about 422: a parameter that is any text is never wrong."""
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                del operation["responses"]["422"]

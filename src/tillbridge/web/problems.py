@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 from structlog.contextvars import get_contextvars
 
 from tillbridge.errors import Declined
@@ -34,6 +35,7 @@ HTTP_CODES = {
 CONFLICT = frozenset({"claimed", "decided", "not_unknown", "not_at_register", "not_blocked", "receipt_used"})
 FORBIDDEN = frozenset({"scope_missing", "branch_not_allowed"})
 WRONG_FORM = "form"
+_WRONG_METHOD = 405
 
 
 class Problem(BaseModel):
@@ -75,11 +77,16 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _failed)
 
 
+def problem(status: int) -> dict[int | str, dict[str, Any]]:
+    """Describe in OpenAPI the problem that goes with a status."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": _SAYS[status], "content": content, "headers": _HEADERS.get(status, {})}}
+
+
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Describe in OpenAPI which problems a route may answer, beside those that any route may."""
     always = (400, 401, 403, 408, 413, 422, 500, 503)
-    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": _SAYS[status], "content": content} for status in sorted({*always, *statuses})}
+    return {key: value for status in sorted({*always, *statuses}) for key, value in problem(status).items()}
 
 
 _SAYS = {
@@ -93,6 +100,11 @@ _SAYS = {
     422: "The request is not of the right form, or cannot be done.",
     500: "The bridge itself has failed.",
     503: "The library system or the database cannot be asked right now.",
+}
+
+_HEADERS = {
+    401: {"WWW-Authenticate": {"description": "Bearer.", "required": True, "schema": {"const": "Bearer"}}},
+    503: {"Retry-After": {"description": "After how many seconds.", "schema": {"type": "integer", "minimum": 1}}},
 }
 
 
@@ -109,10 +121,19 @@ async def _declined(_request: Request, error: Exception) -> JSONResponse:
     return _response(problem_of(error)[1])
 
 
-async def _refused(_request: Request, error: Exception) -> JSONResponse:
+async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
     code = HTTP_CODES.get(error.status_code, "http")
-    return _response(_problem(error.status_code, error.detail, code), error.headers)
+    headers = _allowed(request) if error.status_code == _WRONG_METHOD else None
+    return _response(_problem(error.status_code, error.detail, code), headers or error.headers)
+
+
+def _allowed(request: Request) -> dict[str, str] | None:
+    """Name all methods of a described address: the routing names those of the first of its routes alone."""
+    for path, methods in request.app.openapi()["paths"].items():
+        if compile_path(path)[0].match(request.scope["path"]):
+            return {"Allow": ", ".join(method.upper() for method in methods)}
+    return None
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:

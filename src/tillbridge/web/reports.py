@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -20,6 +21,8 @@ from tillbridge.service.administration_port import ApiKey
 from tillbridge.service.reporting import take_report
 from tillbridge.service.store_port import Transaction
 from tillbridge.web.access import Reader, TheBridge
+from tillbridge.web.api.shapes import RefusalShape, TransactionShape
+from tillbridge.web.problems import answers, problem
 
 reports = APIRouter(tags=["tills"])
 
@@ -35,24 +38,52 @@ _ORIGIN_STATUS = {
     Collection.REVERSED: "cancelled",
 }
 
+_UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "No payment has this id.", "model": RefusalShape}}
+_REPORTED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The report is stored, and counts."},
+    400: {"description": "The report proves nothing.", "model": RefusalShape},
+    **_UNKNOWN,
+    **problem(408),
+    **problem(413),
+    **problem(503),
+}
+_REPORT: dict[str, Any] = {
+    "type": "object",
+    "required": ["Id", "Status", "Hash"],
+    "properties": {
+        "Id": {"description": "The payment's id.", "type": ["string", "integer"], "minLength": 1, "maxLength": 100},
+        "Status": {"description": "1: paid; 0: cancelled.", "type": ["integer", "string"]},
+        "Reference": {"description": "The receipt's number.", "type": ["string", "null"]},
+        "Hash": {"description": "The proof, over these and what else the till's version covers.", "type": "string"},
+    },
+}
+_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": _REPORT}}}}
 
-@reports.post("/api/v1/pos/cpu/{invoicenumber}/report")
+
+@reports.post(
+    "/api/v1/pos/cpu/{invoicenumber}/report", response_class=Response, responses=_REPORTED, openapi_extra=_BODY
+)
 async def report_for(invoicenumber: str, request: Request, bridge: TheBridge) -> Response:
     """Take a report for the payment that the address names."""
     return await _take(bridge, request, invoicenumber)
 
 
-@reports.post("/api/v1/contrib/kohasuomi/payments/ceepos/report")
+@reports.post(
+    "/api/v1/contrib/kohasuomi/payments/ceepos/report",
+    response_class=Response,
+    responses=_REPORTED,
+    openapi_extra=_BODY,
+)
 async def report_as_to_the_plugin(request: Request, bridge: TheBridge) -> Response:
     """Take a report of a till that is still set up for the Perl plugin's address."""
     return await _take(bridge, request, None)
 
 
-@reports.get("/api/v1/pos/cpu/{invoicenumber}")
-async def transaction(invoicenumber: str, caller: Reader, bridge: TheBridge) -> JSONResponse:
+@reports.get("/api/v1/pos/cpu/{invoicenumber}", response_model=TransactionShape, responses=answers() | _UNKNOWN)
+async def transaction(invoicenumber: str, caller: Reader, bridge: TheBridge) -> Any:
     """Answer a payment in the origin's form; its `processing` means paid and not yet booked."""
     view = await bridge.world.store.read(lambda tx: _origin_view(tx, caller, invoicenumber))
-    return JSONResponse({"error": "Transaction not found"}, 404) if view is None else JSONResponse(view)
+    return JSONResponse({"error": "Transaction not found"}, 404) if view is None else view
 
 
 async def _take(bridge: TheBridge, request: Request, address_id: str | None) -> Response:

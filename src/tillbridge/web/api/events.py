@@ -13,6 +13,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 from fastapi.responses import StreamingResponse
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from tillbridge.composition import Bridge
 from tillbridge.domain.history import Event
@@ -31,13 +33,26 @@ STREAM = "text/event-stream"
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 LONGEST_PLACE = 2**62
 
+_EVENT = {
+    "type": "object",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string", "pattern": "^[0-9]+$"},
+        "event": {"type": "string"},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/NewsShape"},
+        },
+    },
+}
 _STREAMS: dict[int | str, dict[str, Any]] = {
-    200: {"description": "Server-sent events, without end.", "content": {STREAM: {"schema": {"type": "string"}}}}
+    200: {"description": "Server-sent events, without end.", "content": {STREAM: {"itemSchema": _EVENT}}}
 }
 
 LastEventId = Annotated[
-    int | None,
-    Header(alias="Last-Event-ID", ge=0, le=LONGEST_PLACE, description="The id of the last event that was seen."),
+    Annotated[int, Field(ge=0, le=LONGEST_PLACE)] | SkipJsonSchema[None],
+    Header(alias="Last-Event-ID", description="The id of the last event that was seen."),
 ]
 
 

@@ -3,52 +3,55 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Body, Path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from tillbridge.domain.money import decimal_of
+from tillbridge.domain.money import DECIMAL_TEXT, decimal_of
 from tillbridge.errors import Declined
 from tillbridge.service.resolving import Action, Word
 from tillbridge.service.starting import ByHand, Chosen, StartRequest
 
+_PLAIN = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$"
+"""Tabs and new lines are the only control characters of a text."""
 
-def _text(value: Any) -> Any:
-    if isinstance(value, str) and any(unicodedata.category(sign) == "Cc" and sign not in "\t\n" for sign in value):
+
+def _plain(text: str) -> str:
+    if not re.fullmatch(_PLAIN, text):
         raise ValueError("a text has no control characters")
-    return value
+    return text
+
+
+Text = Annotated[str, AfterValidator(_plain), Field(json_schema_extra={"pattern": _PLAIN})]
+Amount = Annotated[str, Field(json_schema_extra={"pattern": f"^({DECIMAL_TEXT})$"})]
+"""An amount as text: what is none is refused with a code of its own, and not as a wrong form."""
 
 
 class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    @field_validator("*")
-    @classmethod
-    def _texts(cls, value: Any) -> Any:
-        return _text(value)
-
 
 class ChosenForm(_Form):
     """Choose a charge by id; `owed` is the decimal text that the caller saw."""
 
-    charge_id: str = Field(min_length=1, max_length=80)
-    owed: str | None = Field(default=None, max_length=40)
+    charge_id: Text = Field(min_length=1, max_length=80)
+    owed: Amount | None = Field(default=None, max_length=40)
 
 
 class StartForm(_Form):
     """Ask for a payment of some charges, or of all."""
 
-    branch: str = Field(min_length=1, max_length=40)
-    register_number: str = Field(alias="register", min_length=1, max_length=40)
-    clerk: str = Field(min_length=1, max_length=200)
-    card_number: str | None = Field(default=None, max_length=80)
-    patron_id: str | None = Field(default=None, max_length=80)
+    branch: Text = Field(min_length=1, max_length=40)
+    register_number: Text = Field(alias="register", min_length=1, max_length=40)
+    clerk: Text = Field(min_length=1, max_length=200)
+    card_number: Text | None = Field(default=None, max_length=80)
+    patron_id: Text | None = Field(default=None, max_length=80)
     charges: list[ChosenForm] | None = Field(default=None, min_length=1, max_length=500)
     sum_minor: int | None = Field(default=None, gt=0, le=100_000_000, strict=True)
-    note: str = Field(default="", max_length=500)
+    note: Text = Field(default="", max_length=500)
 
     def request(self) -> StartRequest:
         """Return the use case's request; raise Declined for an amount that is none."""
@@ -67,9 +70,9 @@ class StartForm(_Form):
 class ByHandForm(StartForm):
     """Record a payment that a till took while the bridge or its server was down."""
 
-    receipt_number: str = Field(min_length=1, max_length=200)
-    supervisor: str = Field(min_length=1, max_length=200)
-    reason: str = Field(min_length=1, max_length=500)
+    receipt_number: Text = Field(min_length=1, max_length=200)
+    supervisor: Text = Field(min_length=1, max_length=200)
+    reason: Text = Field(min_length=1, max_length=500)
 
     def word(self) -> ByHand:
         """Return who says so, and why."""
@@ -80,10 +83,10 @@ class WordForm(_Form):
     """Say what became of a payment or a case, who says so and why."""
 
     action: Action
-    person: str = Field(min_length=1, max_length=200)
-    reason: str = Field(min_length=1, max_length=500)
-    receipt_number: str | None = Field(default=None, max_length=200)
-    patron_id: str | None = Field(default=None, max_length=80)
+    person: Text = Field(min_length=1, max_length=200)
+    reason: Text = Field(min_length=1, max_length=500)
+    receipt_number: Text | None = Field(default=None, max_length=200)
+    patron_id: Text | None = Field(default=None, max_length=80)
 
     def word(self) -> Word:
         """Return the use case's word."""
@@ -94,19 +97,19 @@ class SwitchForm(_Form):
     """Switch a branch on or off, with who and why."""
 
     on: bool = Field(strict=True)
-    person: str = Field(min_length=1, max_length=200)
-    reason: str = Field(default="", max_length=500)
+    person: Text = Field(min_length=1, max_length=200)
+    reason: Text = Field(default="", max_length=500)
 
 
 class ProductMapForm(_Form):
     """Replace the product map by this text (YAML: branch, debit type, product code)."""
 
-    text: str = Field(min_length=1, max_length=60_000)
-    person: str = Field(min_length=1, max_length=200)
+    text: Text = Field(min_length=1, max_length=60_000)
+    person: Text = Field(min_length=1, max_length=200)
 
 
-Clerk = Annotated[str, Body(embed=True, min_length=1, max_length=200), AfterValidator(_text)]
-CardNumber = Annotated[str, Path(max_length=80), AfterValidator(_text)]
+Clerk = Annotated[Text, Body(embed=True, min_length=1, max_length=200)]
+CardNumber = Annotated[Text, Path(max_length=80)]
 CaseId = Annotated[int, Path(ge=1, lt=2**31)]
 Version = Annotated[int, Path(ge=1, lt=2**31)]
 

@@ -15,7 +15,8 @@ from typing import Annotated, Any
 
 from fastapi import Header
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+from pydantic.json_schema import SkipJsonSchema
 from structlog.contextvars import bind_contextvars
 
 from tillbridge.composition import Bridge
@@ -28,16 +29,21 @@ from tillbridge.web.problems import problem_of
 from tillbridge.web.views import payment_view
 
 IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        min_length=1,
-        max_length=255,
-        pattern=r"^[\x20-\x7e]+$",
-        description="Any text of your own, new for each payment: sent again, the request is answered as before.",
-    ),
+    Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[\x20-\x7e]+$")] | SkipJsonSchema[None],
+    Header(description="Any text of your own, new for each payment: sent again, the request is answered as before."),
 ]
 CREATED = 201
 NOT_LOOKED_INTO = 503
+
+MADE: dict[int | str, dict[str, Any]] = {
+    CREATED: {
+        "headers": {
+            "Location": {"description": "The payment's own address.", "required": True, "schema": {"type": "string"}},
+            "Idempotent-Replayed": {"description": "It was answered before.", "schema": {"const": "true"}},
+        }
+    }
+}
+"""The headers of a payment that was made, for OpenAPI."""
 
 Create = Callable[[Beside], Awaitable[Payment]]
 

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic.json_schema import SkipJsonSchema
 
+from tillbridge.domain.lifecycle import Booking, Collection
 from tillbridge.errors import Declined
 from tillbridge.service.resolving import resolve_payment, stop_waiting
 from tillbridge.service.sending import wish_to_cancel
@@ -17,7 +20,7 @@ from tillbridge.service.store_port import PaymentFilter, Transaction
 from tillbridge.web.access import Payer, Reader, ReaderOrPayer, Resolver, TheBridge, need_branch, visible
 from tillbridge.web.api.cursor import cursor_of, place_of
 from tillbridge.web.api.forms import ByHandForm, CardNumber, Clerk, StartForm, WordForm
-from tillbridge.web.api.idempotency import IdempotencyKey, created_once
+from tillbridge.web.api.idempotency import MADE, IdempotencyKey, created_once
 from tillbridge.web.api.shapes import ChargesShape, PaymentPage, PaymentShape
 from tillbridge.web.problems import answers
 from tillbridge.web.views import charge_view, payment_facts, payment_view
@@ -27,9 +30,20 @@ Json = dict[str, Any]
 
 MOST_AT_ONCE = 200
 
-Text40 = Annotated[str | None, Query(max_length=40)]
-Text80 = Annotated[str | None, Query(max_length=80)]
-Text200 = Annotated[str | None, Query(max_length=200)]
+
+def _instant(text: str) -> str:
+    """Refuse a bare number, which would be read as seconds since 1970."""
+    if not re.match(r"\d{4}-\d\d-\d\d[Tt ]", text, re.ASCII):
+        raise ValueError("an instant is a date, a time and an offset (ISO 8601)")
+    return text
+
+
+# None stands for a parameter that is not there: it has no null that could be written.
+Text40 = Annotated[str, Field(max_length=40)] | SkipJsonSchema[None]
+Text80 = Annotated[str, Field(max_length=80)] | SkipJsonSchema[None]
+Text100 = Annotated[str, Field(max_length=100)] | SkipJsonSchema[None]
+Text200 = Annotated[str, Field(max_length=200)] | SkipJsonSchema[None]
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant)] | SkipJsonSchema[None]
 
 
 @routes.get(
@@ -43,7 +57,7 @@ async def charges(card_number: CardNumber, caller: ReaderOrPayer, bridge: TheBri
     return {"patron_id": patron.patron_id, "charges": [charge_view(charge) for charge in listed]}
 
 
-@routes.post("/payments", status_code=201, response_model=PaymentShape, responses=answers(404, 409))
+@routes.post("/payments", status_code=201, response_model=PaymentShape, responses=MADE | answers(404, 409))
 async def start(form: StartForm, caller: Payer, bridge: TheBridge, idempotency_key: IdempotencyKey = None) -> Any:
     """Start a payment: its charges are claimed and travel to the till."""
     need_branch(caller, form.branch)
@@ -53,7 +67,7 @@ async def start(form: StartForm, caller: Payer, bridge: TheBridge, idempotency_k
     )
 
 
-@routes.post("/payments/by-hand", status_code=201, response_model=PaymentShape, responses=answers(404, 409))
+@routes.post("/payments/by-hand", status_code=201, response_model=PaymentShape, responses=MADE | answers(404, 409))
 async def by_hand(form: ByHandForm, caller: Resolver, bridge: TheBridge, idempotency_key: IdempotencyKey = None) -> Any:
     """Record a payment that a till has taken by hand."""
     need_branch(caller, form.branch)
@@ -73,16 +87,16 @@ async def listed(
     caller: Reader,
     bridge: TheBridge,
     *,
-    collection: Annotated[str | None, Query(description="State at the till")] = None,
-    booking: Annotated[str | None, Query(description="State in the library system")] = None,
+    collection: Annotated[Collection | SkipJsonSchema[None], Query(description="State at the till")] = None,
+    booking: Annotated[Booking | SkipJsonSchema[None], Query(description="State in the library system")] = None,
     branch: Text40 = None,
     register: Text40 = None,
     clerk: Text200 = None,
     patron: Text80 = None,
     receipt: Text200 = None,
-    since: Annotated[AwareDatetime | None, Query(description="Started at this instant or later (ISO 8601)")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Started before this instant (ISO 8601)")] = None,
-    cursor: Annotated[str | None, Query(max_length=100, description="`next` of the page before")] = None,
+    since: Annotated[Instant, Query(description="Started at this instant or later (ISO 8601)")] = None,
+    until: Annotated[Instant, Query(description="Started before this instant (ISO 8601)")] = None,
+    cursor: Annotated[Text100, Query(description="`next` of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_AT_ONCE)] = 50,
 ) -> Any:
     """List payments, newest first; `next` is there where there are more."""

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -76,6 +76,13 @@ class EventShape(_Shape):
     actor: str
     kind: str
     words: str
+
+
+class NewsShape(EventShape):
+    """Show an event of a stream: whose it is, and which one."""
+
+    payment_id: str
+    seq: int
 
 
 class PaymentFacts(_Shape):
@@ -178,3 +185,20 @@ class ProductMapShape(VersionShape):
     """Show a version of the product map with its text."""
 
     text: str
+
+
+class TransactionShape(_Shape):
+    """Show a payment as Koha bug 15654 does; `borrowernumber` is the text of an id that is no number."""
+
+    transaction_id: str
+    borrowernumber: int | str
+    status: Literal["unsent", "pending", "processing", "paid", "cancelled"]
+    timestamp: str
+    description: str
+    price_in_cents: int
+
+
+class RefusalShape(_Shape):
+    """Say why not, as the routes for tills do."""
+
+    error: str
