@@ -110,6 +110,7 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
     `limits` replaces the settings' own, for those who cannot wait so long.
     """
     settings = file.settings
+    limits = limits or Limits(**settings.limits.model_dump())
     own_key = own_key_of(file)
     map_text = product_map_text(file)
     alarms = alarms_of(file)
@@ -117,7 +118,7 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
         registers = _registers(file, stack)
         library = _library(file)
         stack.push_async_callback(library.close)
-        store = _store(file)
+        store = _store(file, limits.patience_s)
         stack.callback(store.close)
         bell = Bell()
         world = World(
@@ -130,7 +131,7 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
             registers=registers,
             branches=_branches(settings),
             products=Products(parse_product_map),
-            limits=limits or Limits(**settings.limits.model_dump()),
+            limits=limits,
             alarms=alarms,
         )
         await _go_on_alarming(world)
@@ -260,10 +261,10 @@ def product_map_text(file: SettingsFile) -> str | None:
     return text
 
 
-def _store(file: SettingsFile) -> OpenStore:
+def _store(file: SettingsFile, patience_s: float) -> OpenStore:
     database = database_of(file)
     with file.placing(("bridge", "database")):
-        return open_store(database)
+        return open_store(database, patience_s)
 
 
 def _branches(settings: Settings) -> dict[str, Branch]:
