@@ -116,6 +116,7 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
     `limits` replaces the settings' own, for those who cannot wait so long.
     """
     settings = file.settings
+    limits = limits or Limits(**settings.limits.model_dump())
     own_key = own_key_of(file)
     map_text = product_map_text(file)
     alarms = alarms_of(file)
@@ -123,7 +124,7 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
         registers = _registers(file, stack)
         library = _library(file)
         stack.push_async_callback(library.close)
-        store, metrics = _store(file), Metrics()
+        store, metrics = _store(file, limits.patience_s), Metrics()
         stack.callback(store.close)
         store.committed = Witness(metrics)
         bell = Bell()
@@ -137,7 +138,7 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
             registers=_measured(registers, metrics),
             branches=_branches(settings),
             products=Products(parse_product_map),
-            limits=limits or Limits(**settings.limits.model_dump()),
+            limits=limits,
             alarms=_measured_alarms(alarms, metrics),
         )
         await _go_on_alarming(world)
@@ -279,10 +280,10 @@ def _measured_alarms(alarms: Alarms, metrics: Metrics) -> Alarms:
     return replace(alarms, channels=measured)
 
 
-def _store(file: SettingsFile) -> OpenStore:
+def _store(file: SettingsFile, patience_s: float) -> OpenStore:
     database = database_of(file)
     with file.placing(("bridge", "database")):
-        return open_store(database)
+        return open_store(database, patience_s)
 
 
 def _branches(settings: Settings) -> dict[str, Branch]:

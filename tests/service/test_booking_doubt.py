@@ -12,7 +12,6 @@ from support.worlds import Bench
 from tillbridge.domain.lifecycle import Booking, Collection
 from tillbridge.domain.payment import Payment
 from tillbridge.errors import Declined
-from tillbridge.service import booking
 from tillbridge.service.resolving import Action
 from tillbridge.service.starting import Chosen
 from tillbridge.service.store_port import CaseKind, TaskKind
@@ -96,7 +95,7 @@ async def test_booking_6_a_library_system_that_is_away_for_hours_loses_nothing(b
 
 async def test_booking_6_an_adapter_that_never_answers_is_looked_up(bench: Bench) -> None:
     payment = await collected(bench, "3")
-    bench.library.write_limit_s = 0.01 - booking.HANG_MARGIN_S
+    bench.library.write_limit_s = 0.01 - bench.world.limits.write_hang_s
     bench.library.faults.append("hangs")
     await bench.work()
     assert (await bench.payment(payment.id)).booking is Booking.UNKNOWN

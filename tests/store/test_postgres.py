@@ -291,11 +291,8 @@ async def test_a_connection_that_is_cut_before_the_commit_does_not_lose_the_work
     assert payment.version == 1
 
 
-async def test_a_transaction_that_stands_still_is_ended_and_lets_the_others_go_on(
-    url: URL, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "PATIENCE_S", 1)
-    first, second = PostgresStore(url), PostgresStore(url)
+async def test_a_transaction_that_stands_still_is_ended_and_lets_the_others_go_on(url: URL) -> None:
+    first, second = PostgresStore(url, patience_s=1.0), PostgresStore(url, patience_s=1.0)
     await add(first, "A1")
     held, go = threading.Event(), threading.Event()
     tries: list[int] = []

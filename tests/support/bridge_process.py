@@ -9,6 +9,8 @@ import signal
 import sys
 from pathlib import Path
 
+import uvloop
+
 from tillbridge.cli.serve import log_as_json
 from tillbridge.composition import opened
 from tillbridge.listening import listening_socket
@@ -31,4 +33,4 @@ async def main(settings: Path, limits: Limits) -> None:
 
 if __name__ == "__main__":
     log_as_json()
-    asyncio.run(main(Path(sys.argv[1]), Limits(**json.loads(sys.argv[2]))))
+    uvloop.run(main(Path(sys.argv[1]), Limits(**json.loads(sys.argv[2]))))

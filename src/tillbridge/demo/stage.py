@@ -61,7 +61,7 @@ async def set_scenery(folder: Path, port: int, setup: Setup = USUAL, **till: Any
     `till` changes the register server's settings (simulators.till.TillSettings).
     """
     keys = {name: _secret(folder, name) for name in ("ceepos", "koha", "api-key")}
-    account = StaffAccount("tillbridge", keys["koha"])
+    account = StaffAccount("tillbridge", keys["koha"], password=keys["koha"])
     told = {"api_version": setup.api_version, "order": setup.order} | till
     till_settings = TillSettings(SOURCE, keys["ceepos"], OFFICES, **told)
     library_app = build_app(DemoLibrarySettings(accounts=(account,)))

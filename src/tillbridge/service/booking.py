@@ -27,14 +27,8 @@ from tillbridge.service.settling import SETTLED_THERE, TRACES, Settling
 from tillbridge.service.store_port import CaseKind, CreditState, StoredCredit, Task, Transaction
 from tillbridge.service.weighing import Wrong, may_spill, reference_of
 
-WRITE_MARGIN_S = 5.0
-"""What must be left of the lease beyond the longest time that the write may take."""
-
 LOOKED_FOR = (*TRACES, CreditState.BOOKED)
 """Credits that the next one depends on: they are read again, since a librarian may have taken them back."""
-
-HANG_MARGIN_S = 2.0
-"""How far beyond its own limit an adapter's write is waited for: less than the margin above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +153,7 @@ class Booker:
 
     async def _record(self, payment: Payment, credit: StoredCredit) -> BookingAnswer:
         try:
-            async with asyncio.timeout(self._world.library.write_limit_s + HANG_MARGIN_S):
+            async with asyncio.timeout(self._world.library.write_limit_s + self._world.limits.write_hang_s):
                 return await self._world.library.record(_credit_order(payment, credit))
         except Exception as fault:  # noqa: BLE001 - whatever an adapter does wrong, the credit may be there
             return MaybeRecorded(f"the adapter failed: {type(fault).__name__}", ended=False)
@@ -250,7 +244,8 @@ class Booker:
         await self._world.store.write(store)
 
     def _may_write(self, lease: Lease) -> bool:
-        return lease.good_for(self._world.library.write_limit_s + WRITE_MARGIN_S, self._world.clock.now())
+        needed_s = self._world.library.write_limit_s + self._world.limits.write_margin_s
+        return lease.good_for(needed_s, self._world.clock.now())
 
 
 def _payment(tx: Transaction, task: Task) -> Payment:

@@ -65,6 +65,15 @@ class Limits:
     """How far cash rounding may move the collected sum, in cents."""
     lease_s: float = 60.0
     renew_s: float = 15.0
+    patience_s: float = 10.0
+    """How long a transaction may stand still (its process is paused, say) before the database ends it, and how long
+    others wait for its locks: shorter than a lease, or they lose their own ones while they wait."""
+    send_margin_s: float = 15.0
+    """What must be left of the lease when the first byte goes to the till; longer than any connection takes to make."""
+    write_margin_s: float = 5.0
+    """What must be left of the lease beyond the longest time that a write to the library system may take."""
+    write_hang_s: float = 2.0
+    """How far beyond its own limit an adapter's write is waited for: less than the margin above."""
 
 
 @dataclass(frozen=True, slots=True)

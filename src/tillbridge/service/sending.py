@@ -29,9 +29,6 @@ from tillbridge.service.register_port import (
 )
 from tillbridge.service.store_port import CaseKind, Message, Task, TaskKind, Transaction
 
-SEND_MARGIN_S = 15.0
-"""What must be left of the lease when the first byte goes out; longer than any connection may take to make."""
-
 HANG_MARGIN_S = 20.0
 """How far beyond its own limit an adapter is waited for; longer than storing a fact may be insisted upon."""
 
@@ -48,7 +45,7 @@ class Sending:
         The state `sending` is stored before the first byte. A payment that is found half-way is never sent again:
         its request died with the process that held it, and no one knows what the till has.
         """
-        if not lease.good_for(SEND_MARGIN_S, self._world.clock.now()):
+        if not self._may_send(lease):
             return  # Another process may be sending it by now: what became of the payment is not ours to say.
         if await self._changed_meanwhile(task):
             return
@@ -57,11 +54,14 @@ class Sending:
         if order is None:
             return
         register = self._world.registers[order[0]]
-        if not lease.good_for(SEND_MARGIN_S, self._world.clock.now()):
+        if not self._may_send(lease):
             answer: Answer = NeverSent("the process was paused before it could send")
         else:
             answer = await _send(register, order[1], lambda: self._reached(task.payment_id))
         await self.take_answer(task, answer)
+
+    def _may_send(self, lease: Lease) -> bool:
+        return lease.good_for(self._world.limits.send_margin_s, self._world.clock.now())
 
     async def _changed_meanwhile(self, task: Task) -> bool:
         """Read the charges again where the first reading is not fresh any more; nothing is sent for changed ones."""

@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError
 
 from tillbridge.errors import WrongSetting
 from tillbridge.service.store_port import OpenStore
-from tillbridge.store.postgres import PostgresStore
+from tillbridge.store.postgres import PATIENCE_S, PostgresStore
 from tillbridge.store.sqlite import SqliteStore
 
 SCHEMES = ("postgresql://", "postgres://")
@@ -37,9 +37,9 @@ def database_of(setting: str, folder: Path, password: str | None = None) -> Data
     return Database(url=url.set(password=password) if password is not None else url)
 
 
-def open_store(database: Database) -> OpenStore:
+def open_store(database: Database, patience_s: float = PATIENCE_S) -> OpenStore:
     """Open the store; raise SettingsError where it cannot be used."""
     if database.url is not None:
-        return PostgresStore(database.url)
+        return PostgresStore(database.url, patience_s)
     assert database.path is not None  # noqa: S101 - a database has one of the two
     return SqliteStore(database.path)

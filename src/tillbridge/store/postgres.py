@@ -41,9 +41,9 @@ AGAIN = frozenset({"23505", "40001", "40P01", "55P03"})
 """SQLSTATE of what another transaction is the reason for: a key that is taken, no serial order, a deadlock, a lock
 that did not come free in time. The work decides again by what it reads then."""
 
-PATIENCE_S = 10
+PATIENCE_S = 10.0
 """How long a transaction may stand still (its process is paused, say) before the server ends it, and how long
-others wait for its locks."""
+others wait for its locks, where nothing else is said."""
 
 MIGRATION_LOCK = 0x7469_6C6C
 """The advisory lock under which one process alone brings the tables up to date."""
@@ -54,12 +54,12 @@ class PostgresStore:
 
     alone = False
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, patience_s: float = PATIENCE_S) -> None:
         """Open the database and bring its tables up to date; raise SettingsError if it cannot."""
         self.url = url
         self.committed: Committed = nobody
         self._closed = False
-        self._engine = engine_of(url)
+        self._engine = engine_of(url, patience_s)
         try:
             _bring_up_to_date(self._engine)
         except BaseException:
@@ -171,11 +171,12 @@ def name_of(url: URL) -> str:
     return f"the database {url.database} at {url.host or 'this machine'}"
 
 
-def engine_of(url: URL) -> Engine:
+def engine_of(url: URL, patience_s: float = PATIENCE_S) -> Engine:
     """Make an engine with the limits that every transaction has."""
+    patience = f"{patience_s * 1000:.0f}ms"
     options = {
-        "idle_in_transaction_session_timeout": f"{PATIENCE_S}s",
-        "lock_timeout": f"{PATIENCE_S}s",
+        "idle_in_transaction_session_timeout": patience,
+        "lock_timeout": patience,
         "statement_timeout": "60s",
         "timezone": "UTC",
     }

@@ -63,6 +63,6 @@ def _complete_description(app: FastAPI) -> None:
 def _drop_validation_errors(document: dict[str, Any]) -> None:
     """Take out what FastAPI adds where a route says nothing about 422: a parameter that is any text is never wrong."""
     for methods in document["paths"].values():
-        for operation in methods.values():
-            if "HTTPValidationError" in str(operation["responses"].get("422")):
-                del operation["responses"]["422"]
+        for described in methods.values():
+            if "HTTPValidationError" in str(described["responses"].get("422")):
+                del described["responses"]["422"]
