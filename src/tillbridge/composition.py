@@ -130,7 +130,7 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
         bell = Bell()
         world = World(
             store=store,
-            clock=SystemClock(await begin(store)),
+            clock=await begin(store),
             ids=RandomIds(),
             notifier=bell,
             library_name=LIBRARY_NAME,
@@ -184,21 +184,24 @@ def _map_text_or_error(file: SettingsFile) -> str | SettingsError | None:
         return error
 
 
-async def begin(store: OpenStore) -> float:
-    """Return the instant at which this process's clock starts, and put right what a step of the clock has put wrong.
+async def begin(store: OpenStore) -> SystemClock:
+    """Start this process's clock, and put right what a step of the clock has put wrong.
 
     Never before what was stored last, so that nothing due waits for a time that is over. Where no other process can
     live, what was leased belongs to a dead one, and what was sent to the library system was sent no later than now:
     how long ago is not known when the clock has been set meanwhile.
     """
 
-    def work(tx: Transaction) -> float:
-        start = max(store.time(), tx.newest_event_at())
+    def work(tx: Transaction) -> SystemClock:
+        newest = tx.newest_event_at()
+        # Started at once: what follows may wait for another process, and the clock would be late by that for ever.
+        clock = SystemClock(max(store.time(), newest))
+        start = clock.now()
         if store.alone:
             tx.expire_leases()
             tx.take_for_just_sent(start)
         keep_sealing(tx, start)
-        return start
+        return clock
 
     return await store.write(work)
 

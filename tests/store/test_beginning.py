@@ -7,11 +7,21 @@ import pytest
 
 from support.payments import make_payment
 from support.stores import AnyStore
+from tillbridge import composition
 from tillbridge.composition import begin
+from tillbridge.service.sealing import keep_sealing
 from tillbridge.service.store_port import CreditState, StoredCredit, TaskKind, Transaction
 from tillbridge.store.sqlite import SqliteStore
 
 SENT = StoredCredit(0, ("1",), make_payment().lines[0].exact, {}, CreditState.SENT, sent_at=500.0)
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What this machine's own clock has counted: it stands still until a test says otherwise."""
+    passed = [77.0]
+    monkeypatch.setattr(composition, "_passed", lambda: passed[0])
+    return passed
 
 
 async def fill(store: AnyStore, newest: float) -> None:
@@ -32,14 +42,28 @@ async def test_a_clock_that_was_set_back_goes_on_from_what_was_stored_last(
 ) -> None:
     await fill(store, 90_000.0)
     monkeypatch.setattr(store, "time", lambda: 3600.0)
-    assert await begin(store) == 90_000.0
+    assert (await begin(store)).now() == 90_000.0
 
 
 async def test_a_clock_that_is_right_is_taken_as_it_is(store: AnyStore, monkeypatch: pytest.MonkeyPatch) -> None:
     await fill(store, 90_000.0)
     monkeypatch.setattr(store, "time", lambda: 90_007.0)
-    assert await begin(store) == 90_007.0
+    assert (await begin(store)).now() == 90_007.0
     assert await store.read(lambda tx: tx.next_due([TaskKind.SEAL])) == 90_307.0
+
+
+async def test_a_start_that_has_to_wait_for_another_process_leaves_the_clock_right(
+    store: AnyStore, machine: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that is late takes leases for good that others have long taken over."""
+
+    def wait_and_keep(tx: Transaction, now: float) -> None:
+        machine[0] += 10.0
+        keep_sealing(tx, now)
+
+    monkeypatch.setattr(store, "time", lambda: 90_007.0)
+    monkeypatch.setattr(composition, "keep_sealing", wait_and_keep)
+    assert (await begin(store)).now() == 90_017.0
 
 
 async def test_where_no_other_process_lives_what_was_under_way_counts_from_now(

@@ -29,7 +29,7 @@ class Desk:
 
     scenery: Scenery
     http: aiohttp.ClientSession
-    chance: random.Random
+    chance: random.Random = field(default_factory=random.Random)
     bridges: tuple[str, ...] = ()
     glance_s: float = 0.05
     payments: dict[str, str] = field(default_factory=dict)
