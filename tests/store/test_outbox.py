@@ -230,7 +230,7 @@ async def test_every_lease_ends_at_once_where_the_owner_is_known_to_be_dead(stor
 
 @pytest.mark.parametrize(
     ("leased_until", "next_due"),
-    [(None, 3.0), (2.0, 2.0), (60.0, 7.0)],
+    [(None, 3.0), (0.0, 3.0), (2.0, 3.0), (5.0, 5.0), (60.0, 7.0)],
 )
 async def test_the_next_work_is_the_next_free_task_or_the_end_of_the_next_lease(
     store: AnyStore, leased_until: float | None, next_due: float

@@ -29,7 +29,7 @@ PAUSES_S = (60.0, 120.0, 300.0, 900.0, 3600.0)
 """How long after an attempt that failed the next one is made; the last pause is repeated."""
 
 GIVE_UP_S = 86_400.0
-"""How old a case is when its alarm is given up, once it has been tried. It stays on the list of open cases."""
+"""How old a case is when its alarm is tried for the last time. It stays on the list of open cases."""
 
 AT_ONCE = 200
 """How many cases one message lists; more go out a minute later."""
@@ -57,11 +57,12 @@ def put_on_list(
         return
     for channel in world.alarms.channels:
         tx.add_alarm(case_id, channel)
-    keep_alarming(tx, at)
+    # All cases share this one task: whoever stands still with it must hold up no payment. The next look comes anyway.
+    tx.nudge_task(NO_PAYMENT, TaskKind.ALARM, at)
 
 
 def keep_alarming(tx: Transaction, now: float) -> None:
-    """Make sure that the task is there, and due now."""
+    """Make sure that the task is there, and due now: every bridge does so when it starts."""
     tx.add_task(NO_PAYMENT, TaskKind.ALARM, now)
 
 
@@ -112,8 +113,8 @@ class Herald:
         found = [(alarm, _case(tx, alarm)) for alarm in tx.waiting_alarms(name, AT_ONCE)]
         closed = tuple(alarm for alarm, case in found if case.closed_at is not None)
         alive = [(alarm, case) for alarm, case in found if case.closed_at is None]
-        hopeless = tuple(alarm for alarm, case in alive if _is_hopeless(alarm, case, now))
-        to_tell = [(alarm, case) for alarm, case in alive if not _is_hopeless(alarm, case, now)]
+        hopeless = tuple(alarm for alarm, case in alive if _is_hopeless(alarm, case))
+        to_tell = [(alarm, case) for alarm, case in alive if not _is_hopeless(alarm, case)]
         due = any(_is_due(alarm, now) for alarm, _ in to_tell)
         if not due or not _have_passed(LOOK_S, tx.last_alarm_at(name), now):
             return _Waiting((), (), closed, hopeless)
@@ -149,8 +150,9 @@ def _case(tx: Transaction, alarm: Alarm) -> Case:
     return case
 
 
-def _is_hopeless(alarm: Alarm, case: Case, now: float) -> bool:
-    return alarm.attempts > 0 and now - case.opened_at > GIVE_UP_S
+def _is_hopeless(alarm: Alarm, case: Case) -> bool:
+    """Tell whether it was tried in vain when the case was that old: a bridge that was down meanwhile tries first."""
+    return alarm.tried_at is not None and alarm.tried_at - case.opened_at > GIVE_UP_S
 
 
 def _is_due(alarm: Alarm, now: float) -> bool:

@@ -222,10 +222,7 @@ class Transaction(Administration, Counting, Protocol):
         ...
 
     def typed_receipt_holders(self, payment: Payment, receipt_number: str) -> tuple[Payment, ...]:
-        """Hold the other payments of the same register server that have this receipt number by a person's word alone.
-
-        Without those that have been asked about for this payment's sake before.
-        """
+        """Hold the server's other payments with this number by a person's word, not asked about for this one's sake."""
         ...
 
     def release_claims(self, payment_id: str) -> None:
@@ -274,6 +271,10 @@ class Transaction(Administration, Counting, Protocol):
 
     def add_task(self, payment_id: str, kind: TaskKind, due_at: float) -> None:
         """Add work, or move the task of this kind to the earlier time; a claimed one is done once more at that time."""
+        ...
+
+    def nudge_task(self, payment_id: str, kind: TaskKind, due_at: float) -> None:
+        """Move a task that is there to the earlier time; where another transaction has it, leave it to that."""
         ...
 
     def drop_tasks(self, payment_id: str, *kinds: TaskKind) -> None:

@@ -33,7 +33,8 @@ _WANTED_AT: BindParameter[float] = bindparam("wanted_at", type_=Float)
 _OF_KINDS = t.task.c.kind.in_(bindparam("kinds", expanding=True))
 _OF_PAYMENT = t.task.c.payment_id == bindparam("of_payment")
 
-_SAME = select(t.task).where(_OF_PAYMENT, t.task.c.kind == bindparam("of_kind")).with_for_update()
+_THIS = select(t.task).where(_OF_PAYMENT, t.task.c.kind == bindparam("of_kind"))
+_SAME, _SAME_IF_FREE = _THIS.with_for_update(), _THIS.with_for_update(skip_locked=True)
 _ADD = insert(t.task)
 _DROP = delete(t.task).where(_OF_PAYMENT, _OF_KINDS)
 
@@ -48,7 +49,18 @@ def add(connection: Connection, payment_id: str, kind: TaskKind, due_at: float) 
     if row is None:
         fresh = {"payment_id": payment_id, "kind": kind, "due_at": due_at, "attempt": 0, "lease_until": 0.0}
         connection.execute(_ADD, fresh)
-        return
+    else:
+        _want(connection, row, due_at)
+
+
+def nudge(connection: Connection, payment_id: str, kind: TaskKind, due_at: float) -> None:
+    """Move a task that is there to the earlier time, unless somebody is at it right now: never wait for them."""
+    row = connection.execute(_SAME_IF_FREE, {"of_payment": payment_id, "of_kind": kind}).first()
+    if row is not None:
+        _want(connection, row, due_at)
+
+
+def _want(connection: Connection, row: Any, due_at: float) -> None:
     column = t.task.c.due_at if row.lease_owner is None else t.task.c.again_at
     earlier = or_(column.is_(None), column > due_at)
     connection.execute(update(t.task).where(t.task.c.id == row.id, earlier).values({column.name: due_at}))
@@ -157,11 +169,13 @@ def expire_all_of(connection: Connection, owner: str) -> None:
 
 
 _NEXT_FREE = select(func.min(t.task.c.due_at)).where(_OF_KINDS, t.task.c.lease_owner.is_(None))
-_NEXT_LEASE = select(func.min(t.task.c.lease_until)).where(_OF_KINDS, t.task.c.lease_owner.is_not(None))
+# A task may be leased before it is due here: the clock of whoever took it, and died, was ahead.
+_TAKEN_OVER_AT = case((t.task.c.lease_until > t.task.c.due_at, t.task.c.lease_until), else_=t.task.c.due_at)
+_NEXT_LEASE = select(func.min(_TAKEN_OVER_AT)).where(_OF_KINDS, t.task.c.lease_owner.is_not(None))
 _NEXT = select(_NEXT_FREE.scalar_subquery(), _NEXT_LEASE.scalar_subquery())
 
 
 def next_due(connection: Connection, kinds: Sequence[TaskKind]) -> float | None:
-    """Return when the next task is due that nobody holds, or when the next lease ends: 0 for one that was ended."""
+    """Return when the next task can be claimed: one that is free, or one whose lease has ended by then."""
     times = connection.execute(_NEXT, {"kinds": kinds}).one()
     return min((time for time in times if time is not None), default=None)

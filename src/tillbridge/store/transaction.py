@@ -130,6 +130,9 @@ class SqlTransaction(AdministrationStatements, CountingStatements):
     def add_task(self, payment_id: str, kind: TaskKind, due_at: float) -> None:
         outbox.add(self._connection, payment_id, kind, due_at)
 
+    def nudge_task(self, payment_id: str, kind: TaskKind, due_at: float) -> None:
+        outbox.nudge(self._connection, payment_id, kind, due_at)
+
     def drop_tasks(self, payment_id: str, *kinds: TaskKind) -> None:
         outbox.drop(self._connection, payment_id, kinds)
 
