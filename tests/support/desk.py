@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -19,8 +18,9 @@ FOR_A_PERSON = ("blocked", "reversal_due", "reversing", "reversed")
 """Bookings that a person would have to settle: in these tests there is never a reason for one."""
 
 AGAIN_S = 0.05
-ANSWER_S = aiohttp.ClientTimeout(total=4)
-"""How long people wait for an answer before they ask again, perhaps another bridge."""
+ANSWER_S, LONGEST_ANSWER_S = 4.0, 64.0
+"""How long people wait for an answer before they ask again, perhaps another bridge: each time twice as long, or they
+would keep a busy machine busy with nothing but questions that nobody waits for any more."""
 
 
 @dataclass
@@ -38,13 +38,19 @@ class Desk:
     async def bridge(self, method: str, path: str, body: object = None, key: str | None = None) -> tuple[int, Any]:
         """Ask any of the bridges until one gives an answer that is not "not now"."""
         headers = {"Authorization": f"Bearer {self.scenery.api_key}"} | ({"Idempotency-Key": key} if key else {})
+        patience_s = ANSWER_S
         while True:
+            timeout = aiohttp.ClientTimeout(total=patience_s)
             address = self.chance.choice(self.bridges or (self.scenery.address,)) + path
-            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                async with self.http.request(method, address, json=body, headers=headers, timeout=ANSWER_S) as answer:
+            try:
+                async with self.http.request(method, address, json=body, headers=headers, timeout=timeout) as answer:
                     content = await answer.json(content_type=None)
                     if answer.status != 503:
                         return answer.status, content
+            except TimeoutError:
+                patience_s = min(2 * patience_s, LONGEST_ANSWER_S)
+            except aiohttp.ClientError:
+                pass
             await asyncio.sleep(AGAIN_S)
 
     async def simulator(self, address: str, method: str = "GET", body: object = None) -> Any:

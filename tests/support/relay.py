@@ -15,7 +15,7 @@ from aiohttp import web
 from tillbridge.listening import listening_socket
 
 COPIES = 2
-PATIENCE = aiohttp.ClientTimeout(total=10)
+PATIENCE = aiohttp.ClientTimeout(total=30)
 """How long a bridge is waited for: one that stands still takes the report from its socket when it goes on."""
 
 

@@ -14,7 +14,7 @@ import contextlib
 import os
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -62,19 +62,27 @@ LIMITS = {
     "reach_again_s": 0.1,
     "patron_busy_s": 0.05,
     "booking_again_s": [0.1, 0.3, 1.0],
-    "surely_ended_s": 8.0,
+    "surely_ended_s": 16.0,
     "ask_s": 1.0,
     "lease_s": LEASE_S,
     "renew_s": 0.5,
-    "patience_s": 1.0,
+    "patience_s": 2.5,
     "send_margin_s": 1.5,
     "write_margin_s": 0.5,
     "write_hang_s": 0.3,
 }
 _CREDITS = {"kind": "delay", "method": "POST", "route": "credits"}
-SLOW_CREDITS = (_CREDITS | {"next": 20, "seconds": 4.0}, _CREDITS | {"next": "all", "seconds": 0.15})
-"""A Koha needs some time to book, in which a bridge can be killed or paused; at first so much that it is given up
-and looked up in vain before the credit is there."""
+USUAL_CREDITS = _CREDITS | {"next": "all", "seconds": 0.15}
+"""A Koha needs some time to book, in which a bridge can be killed or paused."""
+
+SLOW_CREDITS = _CREDITS | {"next": 3, "seconds": 14.0}
+"""Now and then so much that it is given up after 2 s, and looked up in vain long before the credit is there after all.
+
+Few at a time, so that no look-up queues for so long; and sooner than `surely_ended_s`, as it must be in earnest.
+"""
+
+SLOW_AT = (100, 250, 400, 550, 700)
+"""How many payments are done before each time that Koha is so slow."""
 
 SANE = {200, 503, None}
 """What a report may be answered: stored; "come again" from a bridge whose connections the database has cut while it
@@ -127,6 +135,7 @@ async def pair_of_bridges(folder: Path, database: URL, chance: random.Random) ->
     addresses = tuple(f"http://{HOST}:{port}" for port in ports[1:])
     autopilot = Autopilot("accept", after_s=0.0, spread_s=CUSTOMER_S, cancel_share=0.2)
     till: dict[str, Any] = {"autopilot": autopilot, "report_retries": 1000, "report_retry_after_s": 1.0}
+    till["report_limit_s"] = 60.0  # longer than the relay waits
     async with contextlib.AsyncExitStack() as stack:
         scenery = await stack.enter_async_context(set_scenery(folder, ports[0], **till))
         files = [_settings(scenery, number, port, database) for number, port in enumerate(ports[1:])]
@@ -137,8 +146,7 @@ async def pair_of_bridges(folder: Path, database: URL, chance: random.Random) ->
         for bridge in (first, second):
             await stack.enter_async_context(bridge.alive())
         desk = Desk(scenery, http, chance, addresses, glance_s=GLANCE_S)
-        for fault in SLOW_CREDITS:
-            await desk.simulator(f"{scenery.library}/control/faults", "POST", fault)
+        await _plan(desk, USUAL_CREDITS)
         yield Pair((first, second), relay, desk, moments=dict.fromkeys(files, 0))
 
 
@@ -164,6 +172,21 @@ def _settings(scenery: Scenery, number: int, port: int, database: URL) -> Path:
 def _free_port() -> int:
     with listening_socket(HOST, 0) as free:
         return int(free.getsockname()[1])
+
+
+async def _plan(desk: Desk, *faults: Mapping[str, object]) -> None:
+    """Let these be Koha's manners from now on: of two that fit, the first."""
+    place = f"{desk.scenery.library}/control/faults"
+    await desk.simulator(place, "DELETE")
+    for fault in faults:
+        await desk.simulator(place, "POST", fault)
+
+
+async def _slow_koha(pair: Pair) -> None:
+    """Let Koha be slow now and then."""
+    for moment in SLOW_AT:
+        await _until(lambda: pair.done >= moment)  # noqa: B023 - at once
+        await _plan(pair.desk, SLOW_CREDITS, USUAL_CREDITS)
 
 
 async def _until(holds: Callable[[], bool]) -> None:
@@ -199,6 +222,7 @@ async def test_two_bridges_that_are_killed_and_paused_lose_double_and_resend_not
         async with pair_of_bridges(tmp_path, database, chance) as pair:
             async with asyncio.TaskGroup() as working:
                 working.create_task(pair.run(PAYMENTS))
+                working.create_task(_slow_koha(pair))
                 for bridge in pair.bridges:
                     working.create_task(_trouble(pair, bridge, random.Random(chance.random())))  # noqa: S311 - as above
             payments = await pair.settled()
