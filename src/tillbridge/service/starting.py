@@ -69,9 +69,14 @@ class Beside:
 nothing_beside = Beside()
 
 
-async def start_payment(world: World, request: StartRequest, beside: Beside = nothing_beside) -> Payment:
-    """Store the intent to collect and return the payment; the runner sends it. Raise Declined, with nothing stored."""
-    payment, patron = await _intend(world, request)
+async def start_payment(
+    world: World, request: StartRequest, beside: Beside = nothing_beside, known: Patron | None = None
+) -> Payment:
+    """Store the intent to collect and return the payment; the runner sends it. Raise Declined, with nothing stored.
+
+    A patron who is `known` from a moment ago is not asked for again: the charges are, and are theirs or nobody's.
+    """
+    payment, patron = await _intend(world, request, known)
     now = payment.created_at
 
     def store(tx: Transaction) -> Payment:
@@ -142,7 +147,7 @@ async def open_charges(world: World, patron_id: str) -> tuple[Charge, ...]:
             return charges
 
 
-async def _intend(world: World, request: StartRequest) -> tuple[Payment, Patron]:
+async def _intend(world: World, request: StartRequest, known: Patron | None = None) -> tuple[Payment, Patron]:
     branch = world.branches.get(request.branch)
     if branch is None:
         raise Declined("no_such_branch", f"There is no branch {request.branch} in the settings.")
@@ -152,7 +157,7 @@ async def _intend(world: World, request: StartRequest) -> tuple[Payment, Patron]
         raise Declined("register_missing", "Say at which register the customer pays, and which clerk asks.")
     if len(request.note) > NOTE_LIMIT:
         raise Declined("note_too_long", f"A note has at most {NOTE_LIMIT} characters.")
-    patron = await find_patron(world, request.card_number, request.patron_id)
+    patron = known or await find_patron(world, request.card_number, request.patron_id)
     chosen = _chosen(await open_charges(world, patron.patron_id), request.charges)
     lines = _lines(world, request, chosen)
     payment = Payment(

@@ -202,6 +202,10 @@ class Transaction(Administration, Counting, Protocol):
         """Claim all charges of a payment, or none: return the payment that holds one of them already."""
         ...
 
+    def claims_on(self, library: str, charge_ids: Sequence[str]) -> Mapping[str, str]:
+        """Return which of these charges are claimed, and by which payment."""
+        ...
+
     def claim_free(self, payment: Payment) -> None:
         """Claim those of a payment's charges that nobody else holds."""
         ...

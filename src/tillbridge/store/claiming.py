@@ -6,7 +6,7 @@ Those that every payment needs are built once: to build a statement takes longer
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, and_, bindparam, delete, exists, func, insert, select
@@ -60,8 +60,14 @@ def reclaim(connection: Connection, payment: Payment) -> tuple[str, ...]:
     return tuple(sorted(others.union(collectors_since(connection, payment))))
 
 
+def claims_on(connection: Connection, library: str, charge_ids: Sequence[str]) -> dict[str, str]:
+    """Return which of these charges are claimed, and by which payment."""
+    named = {"of_library": library, "charges": list(charge_ids)}
+    return {row.charge_id: row.payment_id for row in connection.execute(_HOLDERS, named)}
+
+
 def _holders(connection: Connection, payment: Payment) -> dict[str, str]:
-    return {row.charge_id: row.payment_id for row in connection.execute(_HOLDERS, _charges_of(payment))}
+    return claims_on(connection, payment.library, [line.charge_id for line in payment.lines])
 
 
 def _charges_of(payment: Payment) -> dict[str, Any]:

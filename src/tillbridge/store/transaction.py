@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -70,6 +70,9 @@ class SqlTransaction(AdministrationStatements, CountingStatements):
 
     def claim(self, payment: Payment) -> str | None:
         return claiming.claim(self._connection, payment)
+
+    def claims_on(self, library: str, charge_ids: Sequence[str]) -> Mapping[str, str]:
+        return claiming.claims_on(self._connection, library, charge_ids)
 
     def claim_free(self, payment: Payment) -> None:
         claiming.claim_free(self._connection, payment)

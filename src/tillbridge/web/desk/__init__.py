@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pages for the library's staff: made on the server, live by server-sent events."""
+
+from __future__ import annotations
+
+from tillbridge.web.desk import front, signing
+from tillbridge.web.desk.routing import DeskRouter
+
+desk = DeskRouter()
+for _part in (signing, front):
+    desk.include_router(_part.routes)

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A patron's open charges: choose some, see how a sum is split, and pay them at the register."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from fastapi.responses import Response
+
+from tillbridge.domain.money import rounded
+from tillbridge.domain.payment import Payment
+from tillbridge.errors import Declined
+from tillbridge.service.library_port import Charge
+from tillbridge.service.people_port import DeedKind, Right
+from tillbridge.service.starting import Beside, ByHand, open_charges, record_by_hand, start_payment
+from tillbridge.service.store_port import Transaction
+from tillbridge.web.desk.choosing import choice_of, request_of, shares_of, value_of
+from tillbridge.web.desk.no import explained
+from tillbridge.web.desk.once import Once, PaidBefore
+from tillbridge.web.desk.patrons import patron_of
+from tillbridge.web.desk.places import places, register_name, remember, split
+from tillbridge.web.desk.routing import DeskRouter
+from tillbridge.web.desk.visit import Form, OwnForm, Visit, Visiting
+from tillbridge.web.problems import status_of
+
+routes = DeskRouter()
+
+
+@routes.get("/patrons/{patron_id}")
+async def charges(patron_id: str, visit: Visiting) -> Response:
+    """Show what a patron owes."""
+    visit.need(Right.PAY)
+    return await _page(visit, patron_id)
+
+
+@routes.post("/patrons/{patron_id}/split")
+async def show_split(patron_id: str, visit: Visiting, form: OwnForm) -> Response:
+    """Show how the sum will be split over the chosen charges, as the page that was sent saw them."""
+    visit.need(Right.PAY)
+    if visit.request.headers.get("HX-Request"):
+        return visit.page("parts/split.html", **_split(visit, form))
+    return await _page(visit, patron_id, form)
+
+
+@routes.post("/patrons/{patron_id}/pay")
+async def pay(patron_id: str, visit: Visiting, form: OwnForm) -> Response:
+    """Start a payment; the waiting page shows how it goes on."""
+    visit.need(Right.PAY)
+    patron = await patron_of(visit, patron_id)
+
+    async def start(beside: Beside) -> Payment:
+        return await start_payment(visit.bridge.world, request_of(visit, form, patron_id), beside, patron)
+
+    return await _started(visit, patron_id, form, DeedKind.PAYMENT_STARTED, start)
+
+
+@routes.post("/patrons/{patron_id}/by-hand")
+async def by_hand(patron_id: str, visit: Visiting, form: OwnForm) -> Response:
+    """Record that a till took the money while the bridge or its server was down."""
+    visit.need(Right.BY_HAND)
+
+    async def record(beside: Beside) -> Payment:
+        word = ByHand(form.one("receipt"), visit.person.id, form.one("reason", 500))
+        return await record_by_hand(visit.bridge.world, request_of(visit, form, patron_id), word, beside)
+
+    return await _started(visit, patron_id, form, DeedKind.PAYMENT_BY_HAND, record)
+
+
+async def _started(
+    visit: Visit, patron_id: str, form: Form, deed: DeedKind, start: Callable[[Beside], Awaitable[Payment]]
+) -> Response:
+    once = Once(visit, form.one("once", 80), deed)
+    try:
+        await visit.bridge.world.store.read(once.before)
+        payment_id = (await start(once)).id
+    except PaidBefore as before:
+        payment_id = before.payment_id
+    except Declined as no:
+        return await _page(visit, patron_id, form, no)
+    response = visit.go(f"/payments/{payment_id}/wait")
+    remember(visit, response, *split(form.one("register", 100)))
+    return response
+
+
+async def _page(visit: Visit, patron_id: str, form: Form | None = None, no: Declined | None = None) -> Response:
+    patron = await patron_of(visit, patron_id)
+    listed = await open_charges(visit.bridge.world, patron_id)
+    context = await visit.bridge.world.store.read(lambda tx: _shown(visit, tx, listed))
+    context |= {"patron": patron, "form": form, "told": explained(visit.texts, no) if no else None}
+    context |= {"once": secrets.token_urlsafe(16), "changed": _changed(no), "ticked": _ticked(form)}
+    context |= _split(visit, form) if form else _nothing_split(visit)
+    return visit.page("charges.html", status_of(no.code) if no else 200, **context)
+
+
+def _shown(visit: Visit, tx: Transaction, listed: Sequence[Charge]) -> dict[str, Any]:
+    payable = [charge for charge in listed if rounded(charge.owed) > 0]
+    held = tx.claims_on(visit.bridge.world.library_name, [charge.charge_id for charge in payable])
+    holders = {payment_id: tx.payment(payment_id) for payment_id in set(held.values())}
+    return {
+        "charges": [(charge, value_of(charge), holders.get(held.get(charge.charge_id, ""))) for charge in payable],
+        "total_minor": sum(rounded(charge.owed) for charge in payable),
+        "places": places(visit, tx),
+        "rounded": rounded,
+        "register_name": lambda payment: register_name(visit, payment.branch, payment.register),
+    }
+
+
+def _split(visit: Visit, form: Form) -> dict[str, Any]:
+    """Show what is chosen; what was typed wrong is told where the split would be."""
+    try:
+        shares = shares_of(choice := choice_of(form))
+    except Declined as no:
+        return _nothing_split(visit) | {"split_told": explained(visit.texts, no)}
+    owed = dict(zip((chosen.charge_id for chosen in choice.charges), choice.owed(), strict=True))
+    return _nothing_split(visit) | {
+        "shares": shares,
+        "parts": {charge_id for charge_id, share in shares.items() if share < owed[charge_id]},
+        "to_pay": sum(shares.values()),
+        "descriptions": {charge_id: form.one(f"says-{charge_id}", 500) for charge_id in shares},
+    }
+
+
+def _nothing_split(visit: Visit) -> dict[str, Any]:
+    currency = visit.bridge.world.library.currency
+    return {"shares": None, "parts": set(), "to_pay": 0, "descriptions": {}, "split_told": None, "currency": currency}
+
+
+def _ticked(form: Form | None) -> set[str] | None:
+    """Return which charges are ticked; None for a fresh page, where all are."""
+    return None if form is None else {value.rpartition("=")[0] for value in form.all("charge")}
+
+
+def _changed(no: Declined | None) -> dict[str, Any]:
+    changed: Any = no.facts.get("changed", []) if no is not None and no.code == "changed" else []
+    return {each["charge"]: each for each in changed}
+
+

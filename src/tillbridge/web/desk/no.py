@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Say a use case's no in the reader's language: what was wrong, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tillbridge.errors import Declined
+from tillbridge.marking import marked
+from tillbridge.web.desk.texts import Texts
+
+
+@dataclass(frozen=True, slots=True)
+class No:
+    """Hold what was wrong, what to do, and the payment that it has to do with, if there is one."""
+
+    what: str
+    remedy: str
+    code: str
+    payment_id: str | None = None
+
+
+NOTHING_DONE = marked("Nothing was done.")
+
+SAID: Mapping[str, tuple[str, str]] = {
+    # Signing in, and what a person may do.
+    "wrong_password": (marked("The name or the password is not right."), marked("Try again.")),
+    "too_many_tries": (
+        marked("There were too many wrong passwords."),
+        marked("Wait a few minutes, then try again. A supervisor or administrator can set a new password."),
+    ),
+    "weak_password": (
+        marked("This password is too easy to guess."),
+        marked("Take at least 10 characters, and neither your name nor a common word."),
+    ),
+    "not_allowed": (marked("Your role does not allow this."), marked("Ask a colleague who may do it.")),
+    "other_branch": (marked("This belongs to a branch that you have no access to."), marked("Ask a colleague there.")),
+    "stale_page": (
+        marked("This page is from an earlier sign-in. Nothing was done."),
+        marked("Go back, load the page again and repeat what you did."),
+    ),
+    "foreign_page": (marked("This was sent from another site's page. Nothing was done."), marked("Start from the desk.")),
+    "wrong_field": (
+        marked("Something in the form cannot be read."),
+        marked("Look at what you typed, and send it again."),
+    ),
+    "store_unavailable": (
+        marked("The database cannot be used right now."),
+        marked("Look whether it was done before you try again. Tell your administrator if this goes on."),
+    ),
+    "failed": (
+        marked("The bridge failed at this."),
+        marked("Look whether it was done before you try again. Tell your administrator."),
+    ),
+    # Looking somebody up and paying.
+    "no_such_patron": (
+        marked("The library system knows no patron with this card number."),
+        marked("Look at the number, or search by name."),
+    ),
+    "patron_missing": (marked("No patron is named."), marked("Type a card number or a name.")),
+    "library_unavailable": (
+        marked("The library system cannot be asked right now."),
+        marked("Wait a moment and try again. Nothing was sent to the till."),
+    ),
+    "no_such_branch": (marked("There is no such branch."), marked("Choose one of the branches that are shown.")),
+    "no_such_register": (marked("There is no such register at this branch."), marked("Choose one that is shown.")),
+    "register_missing": (marked("No register is chosen."), marked("Choose the register where the customer pays.")),
+    "note_too_long": (marked("The note is too long."), marked("Make it shorter: 500 characters at most.")),
+    "nothing_to_pay": (marked("There is nothing to pay."), marked("Choose at least one charge.")),
+    "changed": (
+        marked("The charges have changed meanwhile. Nothing was sent to the till."),
+        marked("Look at them as they are now, and choose again."),
+    ),
+    "sum_out_of_range": (
+        marked("This sum cannot be paid: it must be above zero and at most what the chosen charges owe."),
+        marked("Type another sum."),
+    ),
+    "branch_off": (
+        marked("Payments at the register are switched off for this branch."),
+        marked("Take the money as before, or ask your administrator."),
+    ),
+    "no_product_code": (
+        marked("One of the charges is of a type that the till has no product code for."),
+        marked("Leave it out, or ask your administrator to add its type to the product map."),
+    ),
+    "claimed": (
+        marked("One of these charges is being paid already. Nothing was sent to the till."),
+        marked("Look at that payment first."),
+    ),
+    "receipt_used": (
+        marked("This receipt number stands for another payment already."),
+        marked("Look at the receipt again, and at that payment."),
+    ),
+    "receipt_missing": (marked("The receipt number is missing."), marked("Type the number of the till's receipt.")),
+    "reason_missing": (marked("The reason is missing."), marked("Say in a few words why.")),
+    # What is no longer so.
+    "no_such_payment": (marked("There is no such payment."), marked("Look for it among the payments.")),
+    "no_such_case": (marked("There is no such open case: somebody has decided it."), marked("Look at the open cases.")),
+    "decided": (marked("This payment is decided already."), marked("Look at what became of it.")),
+    "not_unknown": (marked("This payment is not in doubt any more."), marked("Look at what became of it.")),
+    "not_at_register": (marked("This payment is not waiting at the till any more."), marked("Look at what became of it.")),
+    "not_blocked": (marked("The booking is not waiting for a person any more."), marked("Look at what became of it.")),
+    "wrong_action": (marked("This cannot be decided like that."), marked("Choose what is offered.")),
+    "search_too_wide": (
+        marked("This search takes too long."),
+        marked("Name a shorter time, or more of what you know."),
+    ),
+}
+"""What every no that a page can meet is called, and what to do."""
+
+
+def explained(texts: Texts, no: Declined) -> No:
+    """Return a use case's no in the reader's language; its own English words where it has no others."""
+    what, remedy = SAID.get(no.code, (no.message, ""))
+    payment = no.facts.get("payment")
+    remedy = texts.gettext(remedy) if remedy else ""
+    return No(texts.gettext(what), remedy, no.code, payment if isinstance(payment, str) else None)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Let the routes of pages say no as pages: in plain words, with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+from urllib.parse import quote
+
+import structlog
+from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse, Response
+from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
+
+from tillbridge.errors import Declined
+from tillbridge.web.desk.no import explained
+from tillbridge.web.desk.visit import GUARDED, SignInNeeded, Visit, guest_of, visit_of
+from tillbridge.web.problems import status_of
+
+_log = structlog.get_logger()
+_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+_PARTS = "X-Tillbridge-Part"
+
+
+class DeskRoute(APIRoute):
+    """Answer what fails with a page."""
+
+    def get_route_handler(self) -> _Handler:
+        """Return FastAPI's handler, with what it raises turned into pages."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except SignInNeeded:
+                return await _to_sign_in(request)
+            except Declined as no:
+                return await _no(request, no)
+            except RequestValidationError:
+                return await _no(request, Declined("wrong_field", "Something in the address or the form is not right."))
+            except SQLAlchemyError:
+                _log.exception("the store failed under a page")
+                return await _no(request, Declined("store_unavailable", "The database cannot be used right now."))
+
+        return handle
+
+
+class DeskRouter(APIRouter):
+    """Hold routes of pages, which the description of the API does not name."""
+
+    def __init__(self) -> None:
+        super().__init__(route_class=DeskRoute, include_in_schema=False)
+
+
+async def _to_sign_in(request: Request) -> Response:
+    guest = await guest_of(request, request.app.state.bridge)
+    if _PARTS.lower() in request.headers:
+        return Response(status_code=204, headers=GUARDED | {"HX-Refresh": "true"})
+    back = request.url.path if request.method == "GET" else "/"
+    query = f"?{request.url.query}" if request.method == "GET" and request.url.query else ""
+    return RedirectResponse(f"{guest.root}/sign-in?next={quote(back + query)}", 303, GUARDED)
+
+
+async def _no(request: Request, no: Declined) -> Response:
+    status = status_of(no.code)
+    try:
+        visit: Any = await visit_of(request, request.app.state.bridge)
+    except (SignInNeeded, SQLAlchemyError):
+        visit = await guest_of(request, request.app.state.bridge)
+    told = explained(visit.texts, no)
+    signed_in = isinstance(visit, Visit)
+    if request.headers.get("HX-Request"):
+        return visit.page("parts/no.html", status, told=told)
+    return visit.page("no.html", status, told=told, signed_in=signed_in)

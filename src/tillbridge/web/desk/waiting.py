@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wait for the till with the clerk: what to do, what is known, and every change the moment it happens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi.responses import Response
+
+from tillbridge.domain.lifecycle import Collection, Heard
+from tillbridge.domain.payment import Payment
+from tillbridge.errors import Declined
+from tillbridge.service.deciding import Awaiting, decide_payment
+from tillbridge.service.people_port import DeedKind, Right
+from tillbridge.service.resolving import Action, Word, stop_waiting
+from tillbridge.service.sending import wish_to_cancel
+from tillbridge.service.store_port import Transaction
+from tillbridge.service.telling import remind
+from tillbridge.web.desk.live import live as live_part
+from tillbridge.web.desk.no import explained
+from tillbridge.web.desk.places import branch_name, register_name
+from tillbridge.web.desk.routing import DeskRouter
+from tillbridge.web.desk.visit import OwnForm, Visit, Visiting
+from tillbridge.web.desk.words import actor_words, booking_words, case_words, event_words, remark_words, tone_of
+from tillbridge.web.problems import status_of
+
+routes = DeskRouter()
+
+TRIED = 6
+"""How many of the last events the page shows."""
+
+
+@routes.get("/payments/{payment_id}/wait")
+async def wait(payment_id: str, visit: Visiting) -> Response:
+    """Show how a payment goes on."""
+    visit.need(Right.SEE)
+    return await _page(visit, payment_id)
+
+
+@routes.get("/payments/{payment_id}/live")
+async def live(payment_id: str, visit: Visiting) -> Response:
+    """Send the page's live part again whenever it changes."""
+    visit.need(Right.SEE)
+    await visit.bridge.world.store.read(lambda tx: visit.payment(tx, payment_id))
+
+    async def draw() -> str:
+        return visit.draw("parts/waiting.html", **await _read(visit, payment_id))
+
+    return live_part(visit, draw, payment_id)
+
+
+@routes.post("/payments/{payment_id}/cancel")
+async def cancel(payment_id: str, visit: Visiting, form: OwnForm) -> Response:
+    """Ask for the payment to be cancelled; what was sent already is cancelled at the till."""
+    del form
+    visit.need(Right.PAY)
+    await visit.bridge.world.store.read(lambda tx: visit.payment(tx, payment_id))
+    try:
+        await wish_to_cancel(visit.bridge.world, payment_id, visit.person.id)
+    except Declined as no:
+        return await _page(visit, payment_id, no)
+    await visit.bridge.door.record(visit.person, DeedKind.CANCEL_WISHED, payment=payment_id)
+    return visit.go(f"/payments/{payment_id}/wait")
+
+
+@routes.post("/payments/{payment_id}/stop")
+async def stop(payment_id: str, visit: Visiting, form: OwnForm) -> Response:
+    """Stop waiting for the till: what became of the payment is then not known."""
+    del form
+    visit.need(Right.PAY)
+    await visit.bridge.world.store.read(lambda tx: visit.payment(tx, payment_id))
+    try:
+        await stop_waiting(visit.bridge.world, payment_id, visit.person.id)
+    except Declined as no:
+        return await _page(visit, payment_id, no)
+    await visit.bridge.door.record(visit.person, DeedKind.STOPPED_WAITING, payment=payment_id)
+    return visit.go(f"/payments/{payment_id}/wait")
+
+
+@routes.post("/payments/{payment_id}/word")
+async def word(payment_id: str, visit: Visiting, form: OwnForm) -> Response:
+    """Take the clerk's word: the receipt is there, or the till has surely cancelled it."""
+    visit.need(Right.PAY)
+    await visit.bridge.world.store.read(lambda tx: visit.payment(tx, payment_id))
+    said = form.one("said", 20)
+    try:
+        given = _word(visit, said, form.one("receipt"), form.one("reason", 500))
+        desk = visit.bridge.desk
+        decided = await decide_payment(visit.bridge.world, payment_id, given, second_look=desk.second_look)
+    except Declined as no:
+        return await _page(visit, payment_id, no, form.one("receipt"), form.one("reason", 500))
+    deed = DeedKind.SECOND_LOOK_WISHED if isinstance(decided, Awaiting) else DeedKind.WORD_GIVEN
+    await visit.bridge.door.record(visit.person, deed, payment=payment_id, action=said)
+    return visit.go(f"/payments/{payment_id}/wait")
+
+
+def _word(visit: Visit, said: str, receipt: str, reason: str) -> Word:
+    match said:
+        case "paid":
+            return Word(Action.PAID, visit.person.id, reason or "the receipt is there", receipt)
+        case "not_paid":
+            return Word(Action.NOT_PAID, visit.person.id, reason)
+        case _:
+            raise Declined("wrong_action", "Say that it is paid, or that the till has surely cancelled it.")
+
+
+async def _page(
+    visit: Visit, payment_id: str, no: Declined | None = None, receipt: str = "", reason: str = ""
+) -> Response:
+    told = explained(visit.texts, no) if no else None
+    typed = {"told": told, "typed_receipt": receipt, "typed_reason": reason}
+    context = await _read(visit, payment_id)
+    return visit.page("wait.html", status_of(no.code) if no else 200, **(context | typed))
+
+
+async def _read(visit: Visit, payment_id: str) -> dict[str, Any]:
+    context = await visit.bridge.world.store.read(lambda tx: _shown(visit, tx, payment_id))
+    return context | {"told": None, "typed_receipt": "", "typed_reason": ""}
+
+
+def _shown(visit: Visit, tx: Transaction, payment_id: str) -> dict[str, Any]:
+    payment = visit.payment(tx, payment_id)
+    history = [event for event, _ in tx.history(payment_id)]
+    world, texts = visit.bridge.world, visit.texts
+    now = world.clock.now()
+    return {
+        "payment": payment,
+        "register": register_name(visit, payment.branch, payment.register),
+        "branch": branch_name(visit, payment.branch),
+        "began": _sent_at(payment, history),
+        "now": now,
+        "remind": remind(payment, history, now, world.limits.remind_s),
+        "overdue": payment.collection is Collection.AT_REGISTER,
+        "booking": booking_words(texts, payment),
+        "tone": tone_of,
+        "remarks": remark_words(texts, payment),
+        "tried": [(event.at, event_words(texts, event), actor_words(texts, event.actor)) for event in history[-TRIED:]],
+        "why": next((texts.gettext(str(e.facts["why"])) for e in reversed(history) if e.facts.get("why")), ""),
+        "cases": [(case, *case_words(texts, case.kind)) for case in tx.open_cases(payment_id)],
+        "warnings": [(case, *case_words(texts, case.kind)) for case in tx.cases_naming(payment_id)],
+        "waiting_looks": tx.open_second_looks(payment_id),
+        "may_pay": visit.may(Right.PAY),
+    }
+
+
+def _sent_at(payment: Payment, history: list[Any]) -> float:
+    return max((event.at for event in history if event.kind == Heard.SEND), default=payment.created_at)

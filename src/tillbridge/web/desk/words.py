@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Say states, events and cases in the reader's language, in the words of the glossary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tillbridge.domain.history import Event
+from tillbridge.domain.lifecycle import Booking, Collection, Decider
+from tillbridge.domain.payment import Payment
+from tillbridge.marking import marked
+from tillbridge.service.store_port import CaseKind
+from tillbridge.service.telling import CASES, REMARKS, SENTENCES
+from tillbridge.web.desk.texts import Texts
+
+COLLECTIONS: Mapping[Collection, str] = {
+    Collection.CREATED: marked("goes to the till"),
+    Collection.SENDING: marked("goes to the till"),
+    Collection.AT_REGISTER: marked("waits at the till"),
+    Collection.PAID: marked("paid"),
+    Collection.CANCELLED: marked("not paid"),
+    Collection.REFUSED: marked("refused by the till"),
+    Collection.UNKNOWN: marked("not known"),
+    Collection.REVERSED: marked("taken back"),
+}
+
+BOOKINGS: Mapping[Booking, str] = {
+    Booking.NONE: marked("nothing to book"),
+    Booking.DUE: marked("is to be booked"),
+    Booking.BOOKING: marked("is being booked"),
+    Booking.BOOKED: marked("booked"),
+    Booking.UNKNOWN: marked("is being looked up"),
+    Booking.BLOCKED: marked("needs a person"),
+    Booking.REVERSAL_DUE: marked("must be taken back"),
+    Booking.REVERSING: marked("is being taken back"),
+    Booking.REVERSED: marked("taken back"),
+}
+
+DECIDERS: Mapping[Decider, str] = {
+    Decider.TILL: marked("by the till's word"),
+    Decider.CLERK: marked("by a person's word"),
+    Decider.NOTHING_SENT: marked("nothing was sent to the till"),
+}
+
+RECEIPT = marked("Receipt %(number)s.")
+
+TONES: Mapping[str, str] = {
+    Collection.PAID: "good",
+    Collection.UNKNOWN: "bad",
+    Collection.REFUSED: "warn",
+    Collection.REVERSED: "warn",
+    Booking.BOOKED: "good",
+    Booking.BLOCKED: "bad",
+    Booking.UNKNOWN: "warn",
+    Booking.REVERSAL_DUE: "bad",
+    Booking.REVERSING: "warn",
+}
+"""Which colour goes with a state; its word says the same."""
+
+
+def collection_words(texts: Texts, payment: Payment) -> str:
+    """Say what is known about the money at the till."""
+    return texts.gettext(COLLECTIONS[payment.collection])
+
+
+def booking_words(texts: Texts, payment: Payment) -> str:
+    """Say what is known about the booking in the library system."""
+    return texts.gettext(BOOKINGS[payment.booking])
+
+
+def tone_of(state: str) -> str:
+    """Name the colour of a state."""
+    return TONES.get(state, "plain")
+
+
+def event_words(texts: Texts, event: Event) -> str:
+    """Say what happened, with the reason and the receipt number where the event has them."""
+    words = texts.gettext(SENTENCES[event.kind])
+    if why := event.facts.get("why"):
+        words += f" ({texts.gettext(str(why))})"
+    if receipt := event.facts.get("receipt"):
+        words += " " + texts.gettext(RECEIPT) % {"number": receipt}
+    return words
+
+
+def case_words(texts: Texts, kind: CaseKind) -> tuple[str, str]:
+    """Say what has happened, and what a person has to do."""
+    what, to_do = CASES[kind]
+    return texts.gettext(what), texts.gettext(to_do)
+
+
+def remark_words(texts: Texts, payment: Payment) -> list[str]:
+    """Say what the library system did besides, once the payment is booked."""
+    return [texts.gettext(REMARKS[each]) for each in payment.remarks] if payment.booking is Booking.BOOKED else []
+
+
+ACTORS: Mapping[str, str] = {"bridge": marked("the bridge"), "till": marked("the till")}
+
+
+def actor_words(texts: Texts, actor: str) -> str:
+    """Name who did something: a part of ours, or a person as they are."""
+    return texts.gettext(ACTORS[actor]) if actor in ACTORS else actor
