@@ -29,13 +29,15 @@ from tillbridge.service.feed import Feed
 from tillbridge.service.installation import Installation
 from tillbridge.service.keys import KeyRing
 from tillbridge.service.library_port import LibrarySystem
+from tillbridge.service.passwords import Passwords
+from tillbridge.service.people import Door
 from tillbridge.service.ports import Branch, Limits, World
 from tillbridge.service.products import KeepingUp, Products, take_up
 from tillbridge.service.register_port import Register
 from tillbridge.service.runner import Runner
 from tillbridge.service.sealing import keep_sealing
 from tillbridge.service.store_port import OpenStore, Transaction
-from tillbridge.settings import Settings, SettingsFile
+from tillbridge.settings import DeskSettings, Settings, SettingsFile
 from tillbridge.store.opening import Database, open_store
 from tillbridge.store.opening import database_of as read_database
 from tillbridge.store.postgres import PostgresStore
@@ -99,7 +101,7 @@ class Bell:
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """Hold a bridge that is put together: its world, its news, its keys, and what watches it."""
+    """Hold a bridge that is put together: its world, its news, its keys, what watches it, and its pages' door."""
 
     world: World
     feed: Feed
@@ -107,6 +109,8 @@ class Bridge:
     servers: Mapping[str, tuple[str, ...]]
     """Kind of register server (entry point) → the names of those that are configured."""
     operation: Operation
+    door: Door
+    desk: DeskSettings
 
 
 @contextlib.asynccontextmanager
@@ -150,7 +154,14 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
         operation = operation_of(world, feed, metrics)
         stack.push_async_callback(operation.readiness.close)
         keys = KeyRing(store, world.clock, own_key)
-        yield Bridge(world, feed, keys, _by_kind(settings.register_server), operation)
+        door = _door(world, settings.desk, stack)
+        yield Bridge(world, feed, keys, _by_kind(settings.register_server), operation, door, settings.desk)
+
+
+def _door(world: World, desk: DeskSettings, stack: contextlib.AsyncExitStack) -> Door:
+    passwords = Passwords()
+    stack.callback(passwords.close)
+    return Door(world.store, world.clock, passwords, desk.session_h * 3600)
 
 
 @contextlib.asynccontextmanager

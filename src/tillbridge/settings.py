@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -60,6 +60,23 @@ class LimitSettings(_Strict):
     surely_ended_s: float = Field(default=600.0, ge=600, le=86400, strict=True)
 
 
+def _no_language_twice(languages: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(languages)) < len(languages):
+        raise ValueError("name every language once")
+    return languages
+
+
+Languages = Annotated[tuple[Literal["fi", "sv", "en"], ...], Field(min_length=1), AfterValidator(_no_language_twice)]
+
+
+class DeskSettings(_Strict):
+    """Say how the pages for people behave; the first language is the one that they begin with."""
+
+    session_h: float = Field(default=12.0, gt=0, le=24, strict=True)
+    second_look: bool = Field(default=False, strict=True)
+    languages: Languages = ("fi", "sv", "en")
+
+
 class Settings(_Strict):
     """Hold the whole file; adapters validate their own tables."""
 
@@ -69,6 +86,7 @@ class Settings(_Strict):
     branch: dict[str, BranchSettings]
     limits: LimitSettings = LimitSettings()
     alarm: AlarmSettings = AlarmSettings()
+    desk: DeskSettings = DeskSettings()
 
 
 @dataclass(frozen=True, slots=True)

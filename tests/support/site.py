@@ -11,6 +11,7 @@ import aiohttp
 from fastapi import FastAPI
 from yarl import URL
 
+from support.people import CHEAP
 from support.quick import InlineStore
 from support.worlds import Bench
 from tillbridge.composition import Bridge
@@ -19,6 +20,8 @@ from tillbridge.operation.operation import operation_of
 from tillbridge.operation.witness import Witness
 from tillbridge.service.feed import Feed
 from tillbridge.service.keys import KeyRing
+from tillbridge.service.people import Door
+from tillbridge.settings import DeskSettings
 
 KEY = "käy-ttö avain"
 
@@ -30,7 +33,9 @@ def bridge_of(bench: Bench, **changes: Any) -> Bridge:
     store.committed = Witness(metrics)
     feed = Feed(store)
     operation = operation_of(bench.world, feed, metrics)
-    bridge = Bridge(bench.world, feed, KeyRing(store, bench.clock, KEY), {"ceepos": ("city",)}, operation)
+    keys, desk = KeyRing(store, bench.clock, KEY), DeskSettings()
+    door = Door(store, bench.clock, CHEAP, desk.session_h * 3600)
+    bridge = Bridge(bench.world, feed, keys, {"ceepos": ("city",)}, operation, door, desk)
     return replace(bridge, **changes)
 
 

@@ -16,6 +16,7 @@ from tillbridge.cli.key import key
 from tillbridge.cli.pay import pay
 from tillbridge.cli.products import products
 from tillbridge.cli.serve import serve
+from tillbridge.cli.user import user
 from tillbridge.cli.verify_history import verify_history
 from tillbridge.simulators.library.cli import demo_library
 from tillbridge.simulators.till.cli import till
@@ -55,6 +56,7 @@ app.add_typer(alarm, name="alarm")
 app.add_typer(branch, name="branch")
 app.add_typer(key, name="key")
 app.add_typer(products, name="products")
+app.add_typer(user, name="user")
 app.command()(till)
 app.command("demo-library")(demo_library)
 for point in entry_points(group=ADAPTER_COMMANDS):

@@ -14,6 +14,7 @@ from tillbridge.domain.history import Event
 from tillbridge.domain.payment import Payment
 from tillbridge.service.administration_port import Administration
 from tillbridge.service.counting_port import Counting
+from tillbridge.service.people_port import People
 from tillbridge.service.register_port import Payer
 
 T = TypeVar("T")
@@ -135,8 +136,7 @@ class PaymentFilter:
 
 
 Committed = Callable[[Sequence[Event]], None]
-"""Be told which events have just become durable in this process: on whatever thread, in the context (contextvars) of
-whoever wrote them. It must be quick and raise nothing, for the store waits."""
+"""Hear which events became durable here, on any thread, in their writer's context; be quick and raise nothing."""
 
 
 def nobody(_events: Sequence[Event]) -> None:
@@ -155,7 +155,7 @@ class Placed:
     event: Event
 
 
-class Transaction(Administration, Counting, Protocol):
+class Transaction(Administration, Counting, People, Protocol):
     """Do everything that one change needs in one database transaction; plain and synchronous."""
 
     def payment(self, payment_id: str) -> Payment | None:

@@ -270,3 +270,41 @@ alarm = Table(
         postgresql_where=text("done_at IS NULL"),
     ),
 )
+
+person = Table(
+    "person",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("name", String(80), nullable=False),
+    Column("roles", Text, nullable=False),
+    Column("branches", Text),
+    Column("language", String(2)),
+    Column("password_hash", Text, nullable=False),
+    Column("created_at", Float(53), nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("password_changed_at", Float(53), nullable=False),
+    Column("withdrawn_at", Float(53)),
+    Column("withdrawn_by", String(200)),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("person_id", ForeignKey("person.id"), nullable=False, index=True),
+    Column("csrf", String(64), nullable=False),
+    Column("began_at", Float(53), nullable=False),
+    Column("ends_at", Float(53), nullable=False, index=True),
+)
+
+deed = Table(
+    "deed",
+    metadata,
+    Column("id", _NUMBER, primary_key=True),
+    Column("at", Float(53), nullable=False),
+    # No reference: who works on the command line needs no account.
+    Column("person_id", String(200), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("facts", Text, nullable=False),
+    sqlite_autoincrement=True,
+)

@@ -62,16 +62,16 @@ class Desk:
     def settings(self) -> Path:
         return self.folder / "tillbridge.toml"
 
-    def run(self, *arguments: str) -> Ran:
+    def run(self, *arguments: str, typed: str | bytes | None = None) -> Ran:
         """Run a command; where it fails by accident and not on purpose, so does the test."""
-        result = CliRunner().invoke(app, [*arguments, "--settings", str(self.settings)])
+        result = CliRunner().invoke(app, [*arguments, "--settings", str(self.settings)], input=typed)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Ran(result.exit_code, result.stdout, result.stderr)
 
-    def did(self, *arguments: str) -> Ran:
+    def did(self, *arguments: str, typed: str | bytes | None = None) -> Ran:
         """Run a command that must work."""
-        ran = self.run(*arguments)
+        ran = self.run(*arguments, typed=typed)
         assert ran.status == 0, ran.err
         return ran
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from enum import Enum
 from pathlib import Path
@@ -17,7 +18,7 @@ from tillbridge.product_file import parse_product_map
 from tillbridge.registers.ceepos import settings as ceepos
 from tillbridge.registers.ceepos.request import ID_PLACEHOLDER
 from tillbridge.service.ports import Limits
-from tillbridge.settings import BranchSettings, BridgeSettings, LimitSettings, Settings
+from tillbridge.settings import BranchSettings, BridgeSettings, DeskSettings, LimitSettings, Settings
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs/reference/settings.md").read_text(encoding="utf-8")
 SECTIONS: dict[str, tuple[type[BaseModel], set[str]]] = {
@@ -26,6 +27,7 @@ SECTIONS: dict[str, tuple[type[BaseModel], set[str]]] = {
     "`[branch.CODE]`": (BranchSettings, set()),
     "`[limits]`": (LimitSettings, set()),
     "`[alarm]`": (alarm.AlarmSettings, set()),
+    "`[desk]`": (DeskSettings, set()),
     '`[register_server.NAME]` with `kind = "ceepos"`': (ceepos.Settings, {"kind"}),
     "`[register_server.NAME.branch.CODE]`": (ceepos.Branch, set()),
     '`[library]` with `kind = "koha"`': (koha.Settings, {"kind"}),
@@ -51,6 +53,8 @@ def default_of(field: FieldInfo) -> str:
         return "–"  # noqa: RUF001 - the sign that the page uses
     if isinstance(default, Enum):
         return f"`{default.value}`"
+    if isinstance(default, bool | tuple):
+        return f"`{json.dumps(default)}`"  # which TOML writes alike
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 
 
