@@ -26,9 +26,10 @@ from tillbridge.service.store_port import (
 from tillbridge.store import claiming, finding, outbox, payments, records
 from tillbridge.store.administration import AdministrationStatements
 from tillbridge.store.counting import CountingStatements
+from tillbridge.store.second_looks import SecondLookStatements
 
 
-class SqlTransaction(AdministrationStatements, CountingStatements):
+class SqlTransaction(AdministrationStatements, CountingStatements, SecondLookStatements):
     """Bind the statements to one connection with an open transaction.
 
     A transaction that `writes` holds every payment that it reads until its end: others who would change it wait.
