@@ -15,7 +15,6 @@ from tillbridge.domain.payment import Payment
 from tillbridge.service.administration_port import Administration
 from tillbridge.service.counting_port import Counting
 from tillbridge.service.register_port import Payer
-from tillbridge.service.second_look_port import SecondLooks
 
 T = TypeVar("T")
 Facts = Mapping[str, object]
@@ -156,7 +155,7 @@ class Placed:
     event: Event
 
 
-class Transaction(Administration, Counting, SecondLooks, Protocol):
+class Transaction(Administration, Counting, Protocol):
     """Do everything that one change needs in one database transaction; plain and synchronous."""
 
     def payment(self, payment_id: str) -> Payment | None:
