@@ -30,6 +30,10 @@ SENTENCES: dict[str, str] = {
     "named": "Another payment has an open case that names this one: look at it.",
     "look": "A person asked to look again.",
     "settled": "A person settled the case.",
+    "second_look_wished": "A person has decided, and another one must agree: nothing changes before.",
+    "second_look_refused": "Another person did not agree: nothing has changed.",
+    "second_look_withdrawn": "The person took the decision back before anyone agreed.",
+    "second_look_overtaken": "The decision that waited for another person no longer fits: it is not carried out.",
     "booking_money_taken": "The payment is to be booked in the library system.",
     "booking_start": "The booking goes to the library system.",
     "booking_confirmed": "The library system has it, whole, on its own charges.",
@@ -139,10 +143,12 @@ def tell_case(kind: CaseKind) -> tuple[str, str]:
 
 
 def tell(event: Event) -> str:
-    """Return what happened, with the reason and the receipt number where the event has them."""
+    """Return what happened, with the reason, the receipt number and who agreed where the event has them."""
     words = SENTENCES[event.kind]
     if why := event.facts.get("why"):
         words += f" ({why})"
     if receipt := event.facts.get("receipt"):
         words += f" Receipt {receipt}."
+    if seconded_by := event.facts.get("seconded_by"):
+        words += f" {seconded_by} agreed."
     return words
