@@ -129,7 +129,7 @@ def _wish(now: float, matter: Matter, word: Word) -> SecondLook:
         action=word.action,
         person=word.person,
         reason=word.reason,
-        receipt_number=word.receipt_number,
+        receipt_number=word.receipt,
         patron_id=word.patron_id,
         wished_at=now,
     )
@@ -167,7 +167,7 @@ def _as_it_was(tx: Transaction, wish: SecondLook) -> Matter:
     else:
         matter = matter_of_payment(tx, str(wish.payment_id))
     if _moved_on(tx, wish):
-        raise Declined("moved_on", "Something has happened since: look at it again.")
+        raise Declined("overtaken", "Something has happened since: look at it again.")
     return matter
 
 

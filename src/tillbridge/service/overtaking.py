@@ -5,15 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tillbridge.errors import Declined
 from tillbridge.service.second_look_port import Ending, SecondLook
-from tillbridge.service.store_port import Transaction
+from tillbridge.service.store_port import Stale, Transaction
 
 
 def end(tx: Transaction, wish: SecondLook, now: float, by: str, ending: Ending, why: str = "") -> None:
-    """End a decision's waiting; raise Declined where another one was quicker."""
+    """End a decision's waiting; raise Stale where another one was quicker, so that it is read again."""
     if not tx.end_second_look(wish.id, now, by, ending, why or None):
-        raise Declined("no_such_second_look", "This decision does not wait any more.")
+        raise Stale(f"second look {wish.id}")
     # What is agreed to leaves the event of the decision itself.
     if wish.payment_id is not None and ending is not Ending.AGREED:
         facts = {"action": wish.action, "why": why}

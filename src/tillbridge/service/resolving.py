@@ -75,8 +75,18 @@ class Word:
     @property
     def facts(self) -> dict[str, object]:
         """Return what the event keeps of a decision about a case."""
-        seconded = {"seconded_by": self.seconded_by} if self.seconded_by else {}
-        return {"action": str(self.action), "why": self.reason} | seconded
+        facts: dict[str, object] = {"action": str(self.action), "why": self.reason}
+        return facts | ({"seconded_by": self.seconded_by} if self.seconded_by else {})
+
+    @property
+    def receipt(self) -> str | None:
+        """Return the receipt number without what surrounds it."""
+        return (self.receipt_number or "").strip() or None
+
+    @property
+    def resolution(self) -> str:
+        """Return what a closed case keeps."""
+        return f"{self.action}: {self.reason}" + (f" ({self.seconded_by} agreed)" if self.seconded_by else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +177,10 @@ def need_fit(tx: Transaction, matter: Matter, word: Word) -> None:
 def _need_outcome(tx: Transaction, payment: Payment, word: Word) -> None:
     if word.action not in OUTCOMES:
         raise Declined("wrong_action", "Say that it is paid, or that the till has surely cancelled it.")
-    receipt = _receipt(word)
-    if word.action is Action.PAID and receipt is None:
+    if word.action is Action.PAID and word.receipt is None:
         raise Declined("receipt_missing", "Type the number of the till's receipt.")
-    if receipt is not None:
-        need_fresh_receipt(tx, payment, receipt)
+    if word.receipt is not None:
+        need_fresh_receipt(tx, payment, word.receipt)
     if isinstance(payment.after(OUTCOMES[word.action]), Reaction):
         raise Declined("wrong_action", f"A payment that is {payment.collection} cannot be resolved like this.")
 
@@ -189,7 +198,7 @@ def carry_out(tx: Transaction, world: World, matter: Matter, word: Word) -> None
     if word.action is not Action.LOOK:
         overtake(tx, matter.second_looks(tx), world.clock.now(), word.person, "a person has decided meanwhile")
     if case is not None and word.action is not Action.LOOK:
-        tx.close_case(case.id, world.clock.now(), word.person, f"{word.action}: {word.reason}")
+        tx.close_case(case.id, world.clock.now(), word.person, word.resolution)
     if payment is not None and word.action in OUTCOMES:
         _take_outcome(tx, world, payment, word)
     elif payment is not None and case is not None:
@@ -266,12 +275,8 @@ def _settle(
 
 
 def _take_outcome(tx: Transaction, world: World, payment: Payment, word: Word) -> None:
-    news = News(OUTCOMES[word.action], word.person, "word", word.reason, _receipt(word), seconded_by=word.seconded_by)
+    news = News(OUTCOMES[word.action], word.person, "word", word.reason, word.receipt, seconded_by=word.seconded_by)
     Collecting(tx, world.clock.now(), world).hear(payment, news)
-
-
-def _receipt(word: Word) -> str | None:
-    return (word.receipt_number or "").strip() or None
 
 
 def _known(tx: Transaction, payment_id: str) -> Payment:
