@@ -84,7 +84,7 @@ def sql_of(engine: Engine, table: str) -> str:
     return next(sql or "" for kind, name, sql in shape(engine) if (kind, name) == ("table", table))
 
 
-COUNTED = ("task", "event", "product_map", "branch_switch", "deed")
+COUNTED = ("task", "event", "product_map", "branch_switch", "deed", "second_look")
 
 
 def test_the_migrations_give_no_number_of_these_twice_on_sqlite(sqlite_engine: Engine) -> None:

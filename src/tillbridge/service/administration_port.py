@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from tillbridge.service.second_look_port import SecondLooks
+
 
 class Scope(StrEnum):
     """Name what a key lets a program do."""
@@ -84,7 +86,7 @@ class Alarm:
     """When it was tried last."""
 
 
-class Administration(Protocol):
+class Administration(SecondLooks, Protocol):
     """Read and write these inside a transaction."""
 
     def add_api_key(self, key: ApiKey) -> None:

@@ -11,7 +11,9 @@ from tillbridge.domain.history import Event
 from tillbridge.domain.lifecycle import REVERSED_TILL, Booking, Collection, Done, Heard, Reaction
 from tillbridge.domain.payment import Payment
 from tillbridge.service.alarming import put_on_list
+from tillbridge.service.overtaking import overtake
 from tillbridge.service.ports import World
+from tillbridge.service.second_look_port import SecondLook
 from tillbridge.service.store_port import Case, CaseKind, CreditState, TaskKind, Transaction
 
 BOOKING_CASES = frozenset(
@@ -52,11 +54,13 @@ class News:
     why: str = ""
     receipt_number: str | None = None
     sum_minor: int | None = None
+    seconded_by: str | None = None
 
     @property
     def facts(self) -> dict[str, object]:
         """Return what the event keeps."""
         facts = {"via": self.via, "why": self.why, "receipt": self.receipt_number, "sum_minor": self.sum_minor}
+        facts["seconded_by"] = self.seconded_by
         return {key: value for key, value in facts.items() if value not in ("", None)}
 
 
@@ -111,6 +115,8 @@ class Collecting:
         saved = self._tx.save(_with_receipt(follows, news, past))
         facts = news.facts | {"to": str(saved.standing)}
         self._tx.append_event(saved.id, self._now, news.actor, news.heard, facts)
+        if not payment.undecided or payment.collection is Collection.UNKNOWN:
+            self._overtake(self._tx.open_second_looks(saved.id), news.actor)
         return self._consequences(payment, saved, news, past), None
 
     def advance(self, payment: Payment, done: Done, actor: str, facts: Mapping[str, object]) -> Payment:
@@ -174,6 +180,10 @@ class Collecting:
         for case in self._tx.open_cases(payment.id):
             if case.kind in kinds:
                 self._tx.close_case(case.id, self._now, actor, resolution)
+                self._overtake(self._tx.open_second_looks(case_id=case.id), actor)
+
+    def _overtake(self, wishes: Sequence[SecondLook], actor: str) -> None:
+        overtake(self._tx, wishes, self._now, actor, "it was answered before anyone agreed")
 
     def money_returned(self, payment: Payment, actor: str) -> Payment:
         """Take the booking back, or make it no longer due; a booking in doubt is settled first."""

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from tillbridge.domain.lifecycle import Booking, Collection, Done, Heard
+from tillbridge.domain.lifecycle import Booking, Collection, Done, Heard, Reaction
 from tillbridge.domain.payment import Payment
 from tillbridge.errors import Declined
 from tillbridge.service.collecting import BOOKING_CASES, Collecting, News
+from tillbridge.service.overtaking import overtake
 from tillbridge.service.planning import lacking
 from tillbridge.service.ports import World
+from tillbridge.service.second_look_port import SecondLook
 from tillbridge.service.settling import SETTLED_THERE
 from tillbridge.service.starting import need_fresh_receipt
 from tillbridge.service.store_port import Case, CaseKind, CreditState, TaskKind, Transaction
@@ -51,31 +54,74 @@ ACTIONS: dict[CaseKind, frozenset[Action]] = {
 Another patron may be named wherever the charges, or a credit, were looked for and not found: at the wrong one, perhaps.
 """
 
+OUTCOMES = {Action.PAID: Heard.CLERK_PAID, Action.NOT_PAID: Heard.CLERK_CANCELLED}
+"""What is heard when a person says how the collection ended."""
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """Hold a person's decision with its reason; the receipt number goes with `paid`."""
+    """Hold a person's decision with its reason; the receipt number goes with `paid`.
+
+    `seconded_by` is who has agreed to it, where another person had to.
+    """
 
     action: Action
     person: str
     reason: str
     receipt_number: str | None = None
     patron_id: str | None = None
+    seconded_by: str | None = None
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """Return what the event keeps of a decision about a case."""
+        facts: dict[str, object] = {"action": str(self.action), "why": self.reason}
+        return facts | ({"seconded_by": self.seconded_by} if self.seconded_by else {})
+
+    @property
+    def receipt(self) -> str | None:
+        """Return the receipt number without what surrounds it."""
+        return (self.receipt_number or "").strip() or None
+
+    @property
+    def resolution(self) -> str:
+        """Return what a closed case keeps."""
+        return f"{self.action}: {self.reason}" + (f" ({self.seconded_by} agreed)" if self.seconded_by else "")
 
 
-async def resolve_payment(world: World, payment_id: str, word: Word) -> Payment:
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """Hold what a person decides about: a payment in doubt, or an open case with its payment if it has one."""
+
+    case: Case | None
+    payment: Payment | None
+
+    def second_looks(self, tx: Transaction) -> tuple[SecondLook, ...]:
+        """Return what waits for a second look: one decision for a payment at a time, whatever it is about."""
+        if self.payment is not None:
+            return tx.open_second_looks(self.payment.id)
+        return tx.open_second_looks(case_id=self.case.id) if self.case is not None else ()
+
+
+def matter_of_payment(tx: Transaction, payment_id: str) -> Matter:
+    """Read a payment to decide about; raise Declined where it is not in doubt."""
+    payment = _known(tx, payment_id)
+    if payment.collection is not Collection.UNKNOWN:
+        raise Declined("not_unknown", f"This payment is not in doubt, it is {payment.collection}.")
+    return Matter(None, payment)
+
+
+def matter_of_case(tx: Transaction, case_id: int) -> Matter:
+    """Read a case to decide about; raise Declined where it is not open."""
+    case = _open_case(tx, case_id)
+    payment = _known(tx, case.payment_id) if case.payment_id else None
+    # Read again now that the payment is held: another person may have decided while this one waited for it.
+    return Matter(_open_case(tx, case_id), payment)
+
+
+async def resolve_payment(world: World, payment_id: str, word: Word) -> None:
     """Take a person's word that an unknown payment is paid, or that the till has surely cancelled it."""
-    _need_reason(word)
-
-    def store(tx: Transaction) -> Payment:
-        payment = _known(tx, payment_id)
-        if payment.collection is not Collection.UNKNOWN:
-            raise Declined("not_unknown", f"This payment is not in doubt, it is {payment.collection}.")
-        return _take_word(tx, world, payment, word)
-
-    payment = await world.store.write(store)
-    world.notifier.changed()
-    return payment
+    await _resolve(world, word, lambda tx: matter_of_payment(tx, payment_id))
 
 
 async def stop_waiting(world: World, payment_id: str, clerk: str) -> Payment:
@@ -95,21 +141,67 @@ async def stop_waiting(world: World, payment_id: str, clerk: str) -> Payment:
 
 async def resolve_case(world: World, case_id: int, word: Word) -> None:
     """Take a person's decision about an open case; raise Declined where it does not fit the case."""
-    _need_reason(word)
-    await world.store.write(lambda tx: _resolve(tx, world, case_id, word))
+    await _resolve(world, word, lambda tx: matter_of_case(tx, case_id))
+
+
+async def _resolve(world: World, word: Word, read: Callable[[Transaction], Matter]) -> None:
+    need_reason(word)
+
+    def store(tx: Transaction) -> None:
+        matter = read(tx)
+        need_fit(tx, matter, word)
+        carry_out(tx, world, matter, word)
+
+    await world.store.write(store)
     world.notifier.changed()
 
 
-def _resolve(tx: Transaction, world: World, case_id: int, word: Word) -> None:
-    case = _open_case(tx, case_id)
-    payment = _known(tx, case.payment_id) if case.payment_id else None
-    # Read again now that the payment is held: another person may have decided while this one waited for it.
-    case = _open_case(tx, case_id)
-    if word.action not in ACTIONS[case.kind]:
+def need_reason(word: Word) -> None:
+    """Raise Declined where a word is nobody's, or says not why."""
+    if not word.reason.strip() or not word.person.strip():
+        raise Declined("reason_missing", "Say who you are and give a reason.")
+
+
+def need_fit(tx: Transaction, matter: Matter, word: Word) -> None:
+    """Raise Declined where a word does not fit what it is about; what fits can be carried out."""
+    if matter.case is not None and word.action not in ACTIONS[matter.case.kind]:
         raise Declined("wrong_action", f"A case of this kind cannot be resolved by {word.action}.")
+    if matter.payment is None:
+        return
+    if matter.case is None or word.action in OUTCOMES:
+        _need_outcome(tx, matter.payment, word)
+    if word.action in (Action.BOOK, Action.OTHER_PATRON):
+        _need_blocked(matter.payment, word)
+
+
+def _need_outcome(tx: Transaction, payment: Payment, word: Word) -> None:
+    if word.action not in OUTCOMES:
+        raise Declined("wrong_action", "Say that it is paid, or that the till has surely cancelled it.")
+    if word.action is Action.PAID and word.receipt is None:
+        raise Declined("receipt_missing", "Type the number of the till's receipt.")
+    if word.receipt is not None:
+        need_fresh_receipt(tx, payment, word.receipt)
+    if isinstance(payment.after(OUTCOMES[word.action]), Reaction):
+        raise Declined("wrong_action", f"A payment that is {payment.collection} cannot be resolved like this.")
+
+
+def _need_blocked(payment: Payment, word: Word) -> None:
+    if payment.booking is not Booking.BLOCKED:
+        raise Declined("not_blocked", f"The booking is not waiting for a person, it is {payment.booking}.")
+    if word.action is Action.OTHER_PATRON and not word.patron_id:
+        raise Declined("patron_missing", "Name the patron who has the charges now.")
+
+
+def carry_out(tx: Transaction, world: World, matter: Matter, word: Word) -> None:
+    """Do what a person has decided and `need_fit` has let pass; what waited for a second look is overtaken by it."""
+    case, payment = matter.case, matter.payment
     if word.action is not Action.LOOK:
-        tx.close_case(case.id, world.clock.now(), word.person, f"{word.action}: {word.reason}")
-    if payment is not None:
+        overtake(tx, matter.second_looks(tx), world.clock.now(), word.person, "a person has decided meanwhile")
+    if case is not None and word.action is not Action.LOOK:
+        tx.close_case(case.id, world.clock.now(), word.person, word.resolution)
+    if payment is not None and word.action in OUTCOMES:
+        _take_outcome(tx, world, payment, word)
+    elif payment is not None and case is not None:
         _decide(tx, world, case, payment, word)
 
 
@@ -123,12 +215,10 @@ def _open_case(tx: Transaction, case_id: int) -> Case:
 def _decide(tx: Transaction, world: World, case: Case, payment: Payment, word: Word) -> None:
     now = world.clock.now()
     collecting = Collecting(tx, now, world)
-    facts: dict[str, object] = {"case": str(case.kind), "action": str(word.action), "why": word.reason}
+    facts: dict[str, object] = {"case": str(case.kind)} | word.facts
     if case.kind is CaseKind.CREDIT_VOIDED and word.action is not Action.OTHER_PATRON:
         _take_for_void(tx, payment, case)
     match word.action:
-        case Action.PAID | Action.NOT_PAID:
-            _take_word(tx, world, payment, word)
         case Action.LOOK:
             if payment.booking in (Booking.UNKNOWN, *SETTLED_THERE):
                 tx.add_task(payment.id, TaskKind.LOOK_UP, now)
@@ -137,7 +227,7 @@ def _decide(tx: Transaction, world: World, case: Case, payment: Payment, word: W
             tx.append_event(payment.id, now, word.person, "look", facts)
         case Action.BOOK | Action.OTHER_PATRON:
             _book_again(tx, world, payment, case, word, facts)
-        case Action.SETTLED:  # the last case
+        case Action.SETTLED:  # the last case: outcomes go another way
             _settle(tx, collecting, payment, case, word, facts)
 
 
@@ -152,11 +242,7 @@ def _book_again(
     tx: Transaction, world: World, payment: Payment, case: Case, word: Word, facts: dict[str, object]
 ) -> None:
     collecting = Collecting(tx, world.clock.now(), world)
-    if payment.booking is not Booking.BLOCKED:
-        raise Declined("not_blocked", f"The booking is not waiting for a person, it is {payment.booking}.")
-    if word.action is Action.OTHER_PATRON:
-        if not word.patron_id:
-            raise Declined("patron_missing", "Name the patron who has the charges now.")
+    if word.action is Action.OTHER_PATRON and word.patron_id:
         payment = replace(payment, patron_id=word.patron_id)
         facts["patron"] = word.patron_id
     if _others(tx, payment, case):
@@ -188,20 +274,9 @@ def _settle(
         tx.append_event(payment.id, collecting.now, word.person, "settled", facts)
 
 
-def _take_word(tx: Transaction, world: World, payment: Payment, word: Word) -> Payment:
-    heard = {Action.PAID: Heard.CLERK_PAID, Action.NOT_PAID: Heard.CLERK_CANCELLED}.get(word.action)
-    if heard is None:
-        raise Declined("wrong_action", "Say that it is paid, or that the till has surely cancelled it.")
-    receipt = (word.receipt_number or "").strip() or None
-    if heard is Heard.CLERK_PAID and receipt is None:
-        raise Declined("receipt_missing", "Type the number of the till's receipt.")
-    if receipt is not None:
-        need_fresh_receipt(tx, payment, receipt)
-    collecting = Collecting(tx, world.clock.now(), world)
-    after, reaction = collecting.hear(payment, News(heard, word.person, "word", word.reason, receipt))
-    if reaction is not None:
-        raise Declined("wrong_action", f"A payment that is {payment.collection} cannot be resolved like this.")
-    return after
+def _take_outcome(tx: Transaction, world: World, payment: Payment, word: Word) -> None:
+    news = News(OUTCOMES[word.action], word.person, "word", word.reason, word.receipt, seconded_by=word.seconded_by)
+    Collecting(tx, world.clock.now(), world).hear(payment, news)
 
 
 def _known(tx: Transaction, payment_id: str) -> Payment:
@@ -209,8 +284,3 @@ def _known(tx: Transaction, payment_id: str) -> Payment:
     if payment is None:
         raise Declined("no_such_payment", "There is no such payment.")
     return payment
-
-
-def _need_reason(word: Word) -> None:
-    if not word.reason.strip() or not word.person.strip():
-        raise Declined("reason_missing", "Say who you are and give a reason.")

@@ -31,6 +31,10 @@ SENTENCES: dict[str, str] = {
     "named": marked("Another payment has an open case that names this one: look at it."),
     "look": marked("A person asked to look again."),
     "settled": marked("A person settled the case."),
+    "second_look_wished": marked("A person has decided, and another one must agree: nothing changes before."),
+    "second_look_refused": marked("Another person did not agree: nothing has changed."),
+    "second_look_withdrawn": marked("The person took the decision back before anyone agreed."),
+    "second_look_overtaken": marked("The decision that waited for another person no longer fits: it is not carried out."),
     "booking_money_taken": marked("The payment is to be booked in the library system."),
     "booking_start": marked("The booking goes to the library system."),
     "booking_confirmed": marked("The library system has it, whole, on its own charges."),
@@ -140,10 +144,12 @@ def tell_case(kind: CaseKind) -> tuple[str, str]:
 
 
 def tell(event: Event) -> str:
-    """Return what happened, with the reason and the receipt number where the event has them."""
+    """Return what happened, with the reason, the receipt number and who agreed where the event has them."""
     words = SENTENCES[event.kind]
     if why := event.facts.get("why"):
         words += f" ({why})"
     if receipt := event.facts.get("receipt"):
         words += f" Receipt {receipt}."
+    if seconded_by := event.facts.get("seconded_by"):
+        words += f" {seconded_by} agreed."
     return words

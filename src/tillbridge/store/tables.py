@@ -203,6 +203,40 @@ named_payment = Table(
     Column("payment_id", ForeignKey("payment.id"), primary_key=True, index=True),
 )
 
+second_look = Table(
+    "second_look",
+    metadata,
+    Column("id", _NUMBER, primary_key=True),
+    Column("case_id", ForeignKey("open_case.id")),
+    Column("payment_id", ForeignKey("payment.id"), index=True),
+    Column("action", String(16), nullable=False),
+    Column("person", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("receipt_number", Text),
+    Column("patron_id", String(80)),
+    Column("wished_at", Float(53), nullable=False),
+    Column("ended_at", Float(53)),
+    Column("ended_by", String(200)),
+    Column("ending", String(16)),
+    Column("ending_reason", Text),
+    Index(
+        "uq_second_look_case_id",
+        "case_id",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+    Index(
+        "uq_second_look_payment_id",
+        "payment_id",
+        unique=True,
+        sqlite_where=text("ended_at IS NULL"),
+        postgresql_where=text("ended_at IS NULL"),
+    ),
+    # A number is never given again: who agrees late must not agree to another decision.
+    sqlite_autoincrement=True,
+)
+
 api_key = Table(
     "api_key",
     metadata,

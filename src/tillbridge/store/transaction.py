@@ -27,9 +27,10 @@ from tillbridge.store import claiming, finding, outbox, payments, records
 from tillbridge.store.administration import AdministrationStatements
 from tillbridge.store.counting import CountingStatements
 from tillbridge.store.people import PeopleStatements
+from tillbridge.store.second_looks import SecondLookStatements
 
 
-class SqlTransaction(AdministrationStatements, CountingStatements, PeopleStatements):
+class SqlTransaction(AdministrationStatements, CountingStatements, PeopleStatements, SecondLookStatements):
     """Bind the statements to one connection with an open transaction.
 
     A transaction that `writes` holds every payment that it reads until its end: others who would change it wait.

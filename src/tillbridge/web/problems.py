@@ -19,7 +19,7 @@ from tillbridge.errors import Declined
 NOT_FOUND = frozenset(
     {
         *("no_such_payment", "no_such_case", "no_such_patron", "no_such_branch", "no_such_register"),
-        "no_such_version",
+        *("no_such_version", "no_such_second_look"),
     }
 )
 HTTP_CODES = {
@@ -32,8 +32,13 @@ HTTP_CODES = {
     500: "failed",
     503: "store_unavailable",
 }
-CONFLICT = frozenset({"claimed", "decided", "not_unknown", "not_at_register", "not_blocked", "receipt_used"})
-FORBIDDEN = frozenset({"scope_missing", "branch_not_allowed"})
+CONFLICT = frozenset(
+    {
+        *("claimed", "decided", "not_unknown", "not_at_register", "not_blocked", "receipt_used"),
+        *("second_look_waits", "overtaken"),
+    }
+)
+FORBIDDEN = frozenset({"scope_missing", "branch_not_allowed", "own_decision", "not_own_decision"})
 WRONG_FORM = "form"
 _WRONG_METHOD = 405
 

@@ -235,6 +235,43 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_named_payment_payment_id"), ["payment_id"], unique=False)
 
     op.create_table(
+        "second_look",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("case_id", sa.Integer(), nullable=True),
+        sa.Column("payment_id", sa.String(length=40), nullable=True),
+        sa.Column("action", sa.String(length=16), nullable=False),
+        sa.Column("person", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("receipt_number", sa.Text(), nullable=True),
+        sa.Column("patron_id", sa.String(length=80), nullable=True),
+        sa.Column("wished_at", sa.Float(precision=53), nullable=False),
+        sa.Column("ended_at", sa.Float(precision=53), nullable=True),
+        sa.Column("ended_by", sa.String(length=200), nullable=True),
+        sa.Column("ending", sa.String(length=16), nullable=True),
+        sa.Column("ending_reason", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["case_id"], ["open_case.id"], name=op.f("fk_second_look_case_id")),
+        sa.ForeignKeyConstraint(["payment_id"], ["payment.id"], name=op.f("fk_second_look_payment_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_second_look")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("second_look", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_second_look_payment_id"), ["payment_id"], unique=False)
+        batch_op.create_index(
+            "uq_second_look_case_id",
+            ["case_id"],
+            unique=True,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+        batch_op.create_index(
+            "uq_second_look_payment_id",
+            ["payment_id"],
+            unique=True,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+
+    op.create_table(
         "patron_lock",
         sa.Column("library", sa.String(length=40), nullable=False),
         sa.Column("patron_id", sa.String(length=80), nullable=False),
@@ -330,6 +367,20 @@ def downgrade() -> None:
     op.drop_table("alarm")
     op.drop_table("payer")
     op.drop_table("patron_lock")
+    with op.batch_alter_table("second_look", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_second_look_payment_id",
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "uq_second_look_case_id",
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+        batch_op.drop_index(batch_op.f("ix_second_look_payment_id"))
+
+    op.drop_table("second_look")
     with op.batch_alter_table("named_payment", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_named_payment_payment_id"))
 
