@@ -15,6 +15,7 @@ from support.worlds import Bench
 from tillbridge.domain.lifecycle import CREATED, PAID_TILL, UNKNOWN, Booking
 from tillbridge.service import insisting
 from tillbridge.service.booking import Booker
+from tillbridge.service.finding_port import SEARCH_LIMIT_S
 from tillbridge.service.lease import Lease
 from tillbridge.service.library_port import BookingAnswer, CreditOrder
 from tillbridge.service.register_port import Paid
@@ -40,6 +41,9 @@ class SlowStore:
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         return await self._inner.read(work)
+
+    async def search(self, work: Callable[[Transaction], T], limit_s: float = SEARCH_LIMIT_S) -> T:
+        return await self._inner.search(work, limit_s)
 
 
 class AwayStore(SlowStore):

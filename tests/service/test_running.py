@@ -20,6 +20,7 @@ from tillbridge.domain.payment import Payment
 from tillbridge.service import insisting
 from tillbridge.service import runner as running
 from tillbridge.service.administration_port import Answered
+from tillbridge.service.finding_port import SEARCH_LIMIT_S
 from tillbridge.service.library_port import BookingAnswer, CreditOrder
 from tillbridge.service.ports import Limits
 from tillbridge.service.register_port import Answer, Order, Paid
@@ -54,6 +55,9 @@ class Watched:
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         return await self._inner.read(work)
+
+    async def search(self, work: Callable[[Transaction], T], limit_s: float = SEARCH_LIMIT_S) -> T:
+        return await self._inner.search(work, limit_s)
 
 
 class Bell:

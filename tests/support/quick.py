@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import StaticPool
 
+from tillbridge.service.finding_port import SEARCH_LIMIT_S
 from tillbridge.service.store_port import Transaction
 from tillbridge.store import sqlite
 from tillbridge.store.sqlite import SqliteStore
@@ -64,6 +65,9 @@ class InlineStore:
             return work(SqlTransaction(self._transactions))
         finally:
             self._transactions.rollback()
+
+    async def search(self, work: Callable[[Transaction], T], limit_s: float = SEARCH_LIMIT_S) -> T:
+        return await self.read(work)
 
     def close(self) -> None:
         self._transactions.close()

@@ -13,7 +13,8 @@ from typing import Protocol, TypeVar
 from tillbridge.domain.history import Event
 from tillbridge.domain.payment import Payment
 from tillbridge.service.administration_port import Administration
-from tillbridge.service.counting_port import Counting
+from tillbridge.service.counting_port import Counting, Tally
+from tillbridge.service.finding_port import SEARCH_LIMIT_S, Finding
 from tillbridge.service.people_port import People
 from tillbridge.service.register_port import Payer
 
@@ -121,18 +122,15 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentFilter:
-    """Say which payments are looked for; what is None does not matter. Times are instants, `until` is excluded."""
+class CaseFilter:
+    """Say which cases are looked for; what is None does not matter.
 
-    collection: str | None = None
-    booking: str | None = None
+    A case without a payment belongs to no branch: it is found only where the branches do not matter.
+    """
+
+    open: bool | None = None
+    kinds: frozenset[CaseKind] | None = None
     branches: frozenset[str] | None = None
-    register: str | None = None
-    clerk: str | None = None
-    patron_id: str | None = None
-    receipt_number: str | None = None
-    since: float | None = None
-    until: float | None = None
 
 
 Committed = Callable[[Sequence[Event]], None]
@@ -155,7 +153,7 @@ class Placed:
     event: Event
 
 
-class Transaction(Administration, Counting, People, Protocol):
+class Transaction(Administration, Counting, Finding, People, Protocol):
     """Do everything that one change needs in one database transaction; plain and synchronous."""
 
     def payment(self, payment_id: str) -> Payment | None:
@@ -176,26 +174,6 @@ class Transaction(Administration, Counting, People, Protocol):
 
     def forget_payer(self, payment_id: str) -> None:
         """Erase the payer's name and card number."""
-        ...
-
-    def find_payments(self, wanted: PaymentFilter, after: tuple[float, str] | None, limit: int) -> tuple[Payment, ...]:
-        """List payments, newest first, behind a place (instant of creation and id)."""
-        ...
-
-    def register_heard_at(self, branch: str, register: str) -> float | None:
-        """Return when the newest payment began that the till at this register has answered, or None."""
-        ...
-
-    def debit_types(self) -> frozenset[str]:
-        """Name every debit type that a payment has had."""
-        ...
-
-    def recent_payments(self, limit: int) -> tuple[Payment, ...]:
-        """List the newest payments."""
-        ...
-
-    def payments_in_doubt(self) -> tuple[Payment, ...]:
-        """List the payments that are not at rest."""
         ...
 
     def claim(self, payment: Payment) -> str | None:
@@ -360,6 +338,18 @@ class Transaction(Administration, Counting, People, Protocol):
         """List the open cases, oldest first, of all payments or of one."""
         ...
 
+    def find_cases(self, wanted: CaseFilter, after: int | None, limit: int) -> tuple[Case, ...]:
+        """List cases behind the one with this number: open ones oldest first, closed ones and all newest first."""
+        ...
+
+    def count_cases(self, branches: frozenset[str] | None) -> Mapping[str, Tally]:
+        """Count the open cases of these branches by kind, those of no branch where the branches do not matter."""
+        ...
+
+    def cases_of(self, payment_id: str) -> tuple[Case, ...]:
+        """List all cases of a payment, closed ones too, oldest first."""
+        ...
+
     def stray_is_known(self, reported_id: str) -> bool:
         """Tell whether a case is open for a report that named this id of no payment; one asks at a time."""
         ...
@@ -382,6 +372,13 @@ class Store(Protocol):
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` that changes nothing."""
+        ...
+
+    async def search(self, work: Callable[[Transaction], T], limit_s: float = SEARCH_LIMIT_S) -> T:
+        """Run `work` that looks for something among much, beside other reading; it must change nothing.
+
+        Raise Declined (`search_too_wide`) where it is not done in time, the waiting for other searches included.
+        """
         ...
 
 

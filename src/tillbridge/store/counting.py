@@ -57,13 +57,13 @@ class CountingStatements:
     _connection: Connection
 
     def count_undecided(self) -> Mapping[str, Tally]:
-        return self._tallies(UNDECIDED_PAYMENTS)
+        return tallies(self._connection, UNDECIDED_PAYMENTS)
 
     def count_unbooked(self) -> Mapping[str, Tally]:
-        return self._tallies(UNBOOKED_PAYMENTS)
+        return tallies(self._connection, UNBOOKED_PAYMENTS)
 
     def count_open_cases(self) -> Mapping[str, Tally]:
-        return self._tallies(OPEN_CASES)
+        return tallies(self._connection, OPEN_CASES)
 
     def count_tasks(self, now: float) -> Mapping[str, Waiting]:
         leased = and_(_task.lease_owner.is_not(None), _task.lease_until > now)
@@ -74,5 +74,7 @@ class CountingStatements:
         rows = self._connection.execute(counted.group_by(_task.kind))
         return {kind: Waiting(*counts) for kind, *counts in rows}
 
-    def _tallies(self, counted: _Counted) -> Mapping[str, Tally]:
-        return {name: Tally(count, oldest_at) for name, count, oldest_at in self._connection.execute(counted)}
+
+def tallies(connection: Connection, counted: _Counted) -> Mapping[str, Tally]:
+    """Run a statement that counts by name."""
+    return {name: Tally(count, oldest_at) for name, count, oldest_at in connection.execute(counted)}

@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select
 
-from tillbridge.domain.lifecycle import Collection, Decider
+from tillbridge.domain.lifecycle import AT_REST, UNDECIDED, Collection, Decider
 from tillbridge.domain.payment import Payment
-from tillbridge.service.store_port import PaymentFilter
+from tillbridge.service.finding_port import PaymentFilter
 from tillbridge.store import tables as t
 from tillbridge.store.payments import read_where
 
 _p = t.payment.c
+_WITH_OPEN_CASE = exists().where(t.open_case.c.payment_id == _p.id, t.open_case.c.closed_at.is_(None))
 
 
 def find(
@@ -25,6 +26,14 @@ def find(
         at, payment_id = after
         conditions.append(or_(_p.created_at < at, and_(_p.created_at == at, _p.id > payment_id)))
         conditions.append(_p.created_at <= at)  # what an index can begin with
+    ids = select(_p.id).where(*conditions).order_by(_p.created_at.desc(), _p.id).limit(limit)
+    return read_where(connection, _p.id.in_(connection.execute(ids).scalars().all()))
+
+
+def under_way(connection: Connection, branches: frozenset[str] | None, limit: int) -> tuple[Payment, ...]:
+    """List the payments that are not at rest, newest first."""
+    moving = or_(_p.collection.in_(UNDECIDED), _p.booking.not_in(AT_REST))
+    conditions = [moving] if branches is None else [moving, _p.branch.in_(sorted(branches))]
     ids = select(_p.id).where(*conditions).order_by(_p.created_at.desc(), _p.id).limit(limit)
     return read_where(connection, _p.id.in_(connection.execute(ids).scalars().all()))
 
@@ -47,16 +56,17 @@ def debit_types(connection: Connection) -> frozenset[str]:
 
 def _conditions(wanted: PaymentFilter) -> Iterator[ColumnElement[bool]]:
     equal = {
-        _p.collection: wanted.collection,
-        _p.booking: wanted.booking,
+        _p.total_minor: wanted.total_minor,
         _p.register: wanted.register,
         _p.clerk: wanted.clerk,
         _p.patron_id: wanted.patron_id,
         _p.receipt_number: wanted.receipt_number,
     }
     yield from (column == value for column, value in equal.items() if value is not None)
-    if wanted.branches is not None:
-        yield _p.branch.in_(sorted(wanted.branches))
+    among = {_p.collection: wanted.collections, _p.booking: wanted.bookings, _p.branch: wanted.branches}
+    yield from (column.in_(sorted(values)) for column, values in among.items() if values is not None)
+    if wanted.with_open_case is not None:
+        yield _WITH_OPEN_CASE if wanted.with_open_case else ~_WITH_OPEN_CASE
     if wanted.since is not None:
         yield _p.created_at >= wanted.since
     if wanted.until is not None:

@@ -21,9 +21,10 @@ from alembic.util import CommandError
 from psycopg.abc import Buffer
 from psycopg.types.string import StrDumper
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from tillbridge.errors import SettingsError
+from tillbridge.service.finding_port import SEARCH_LIMIT_S, too_wide
 from tillbridge.service.store_port import Committed, Stale, Transaction, nobody
 from tillbridge.store.migrate import migrate
 from tillbridge.store.transaction import SqlTransaction
@@ -32,6 +33,8 @@ T = TypeVar("T")
 
 WRITERS = 8
 READERS = 4
+SEARCHERS = 2
+"""How many searches are run at once: whoever reads one thing waits for none of them."""
 
 ATTEMPTS = 12
 """How often work is begun anew where the database asks for it, with a growing pause between."""
@@ -67,6 +70,7 @@ class PostgresStore:
             raise
         self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="store-write")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
+        self._searchers = ThreadPoolExecutor(SEARCHERS, thread_name_prefix="store-search")
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in a transaction, again where others stood in its way, and return when it is durable."""
@@ -75,6 +79,11 @@ class PostgresStore:
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` on a snapshot; it can change nothing."""
         return await self._on(self._readers, self._read, work)
+
+    async def search(self, work: Callable[[Transaction], T], limit_s: float = SEARCH_LIMIT_S) -> T:
+        """Run `work` that looks among much, as long as its time lasts."""
+        until = time.monotonic() + limit_s
+        return await self._on(self._searchers, lambda of: self._search(of, until), work)
 
     def time(self) -> float:
         """Return the database's own time: what all processes on it go by."""
@@ -86,6 +95,7 @@ class PostgresStore:
         self._closed = True
         self._writers.shutdown()
         self._readers.shutdown()
+        self._searchers.shutdown()
         self._engine.dispose()
 
     async def _on(
@@ -130,6 +140,18 @@ class PostgresStore:
         with self._engine.connect() as connection:
             return work(SqlTransaction(snapshot_of(connection), writes=False))
 
+    def _search(self, work: Callable[[Transaction], T], until: float) -> T:
+        left_ms = int((until - time.monotonic()) * 1000)
+        if left_ms <= 0:
+            raise too_wide()
+        with self._engine.connect() as connection:
+            snapshot = snapshot_of(connection)
+            snapshot.execute(text("SELECT set_config('statement_timeout', :ms, true)"), {"ms": str(left_ms)})
+            try:
+                return work(SqlTransaction(snapshot, writes=False))
+            except OperationalError as error:
+                raise too_wide() if _was_cancelled(error) else error from None
+
 
 def snapshot_of(connection: Connection) -> Connection:
     """Let a connection see one state of the database and change nothing."""
@@ -153,6 +175,10 @@ def _was_undone(error: Exception) -> bool:
 
 def _asks_for_repeat(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) in AGAIN
+
+
+def _was_cancelled(error: OperationalError) -> bool:
+    return isinstance(error.orig, psycopg.errors.QueryCanceled)
 
 
 def _pause_s(attempt: int) -> float:
@@ -192,7 +218,7 @@ def engine_of(url: URL, patience_s: float = PATIENCE_S) -> Engine:
         url.set(drivername="postgresql+psycopg"),
         connect_args=arguments,
         isolation_level="READ COMMITTED",
-        pool_size=WRITERS + READERS,
+        pool_size=WRITERS + READERS + SEARCHERS,
         max_overflow=2,
         # An error's text goes to the log, where a payer's name has no place.
         hide_parameters=True,

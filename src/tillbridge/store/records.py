@@ -6,8 +6,9 @@ Those that every payment needs are built once: to build a statement takes longer
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -244,32 +245,51 @@ def _name(connection: Connection, case_id: int, others: set[str]) -> None:
 
 def read_case(connection: Connection, case_id: int) -> Case | None:
     """Read a case."""
-    found = _cases(connection, t.open_case.c.id == case_id)
+    found = read_cases(connection, with_names(_CASES.where(t.open_case.c.id == case_id)))
     return found[0] if found else None
 
 
-_OPEN = select(t.open_case).where(t.open_case.c.closed_at.is_(None)).order_by(t.open_case.c.id)
-_OPEN_OF_PAYMENT = _OPEN.where(t.open_case.c.payment_id == _ID)
+_CASES = select(t.open_case)
+
+
+def with_names(cases: Select[Any], *, newest_first: bool = False) -> Select[Any]:
+    """Return the statement that reads these cases with the payments that each of them names, in order."""
+    page, name = cases.subquery(), t.named_payment
+    by_id = page.c.id.desc() if newest_first else page.c.id
+    named = page.outerjoin(name, name.c.case_id == page.c.id)
+    return select(page, name.c.payment_id.label("other")).select_from(named).order_by(by_id, name.c.payment_id)
+
+
+_OPEN = with_names(_CASES.where(t.open_case.c.closed_at.is_(None)))
+_OPEN_OF_PAYMENT = with_names(_CASES.where(t.open_case.c.closed_at.is_(None), t.open_case.c.payment_id == _ID))
+_OF_PAYMENT = with_names(_CASES.where(t.open_case.c.payment_id == _ID))
 
 
 def open_cases(connection: Connection, payment_id: str | None) -> tuple[Case, ...]:
     """List the open cases, oldest first."""
     if payment_id is None:
-        return _with_others(connection, connection.execute(_OPEN).all())
-    return _with_others(connection, connection.execute(_OPEN_OF_PAYMENT, {"of_payment": payment_id}).all())
+        return read_cases(connection, _OPEN)
+    return read_cases(connection, _OPEN_OF_PAYMENT, {"of_payment": payment_id})
+
+
+def cases_of(connection: Connection, payment_id: str) -> tuple[Case, ...]:
+    """List all cases of a payment, oldest first."""
+    return read_cases(connection, _OF_PAYMENT, {"of_payment": payment_id})
 
 
 def stray_is_known(connection: Connection, reported_id: str) -> bool:
     """Tell whether a case is open for a report that named this id of no payment."""
     one_at_a_time(connection, f"stray {reported_id}")
-    strays = _cases(connection, t.open_case.c.payment_id.is_(None), t.open_case.c.closed_at.is_(None))
-    return any(case.facts.get("reported_id") == reported_id for case in strays)
+    strays = with_names(_CASES.where(t.open_case.c.payment_id.is_(None), t.open_case.c.closed_at.is_(None)))
+    return any(case.facts.get("reported_id") == reported_id for case in read_cases(connection, strays))
 
 
 def cases_naming(connection: Connection, payment_id: str) -> tuple[Case, ...]:
     """List the open cases of other payments that name this one."""
     naming = select(t.named_payment.c.case_id).where(t.named_payment.c.payment_id == payment_id)
-    return _cases(connection, t.open_case.c.id.in_(naming), t.open_case.c.closed_at.is_(None))
+    return read_cases(
+        connection, with_names(_CASES.where(t.open_case.c.id.in_(naming), t.open_case.c.closed_at.is_(None)))
+    )
 
 
 def close_case(connection: Connection, case_id: int, at: float, by: str, resolution: str) -> None:
@@ -317,30 +337,21 @@ def _credit(row: Any) -> StoredCredit:
     )
 
 
-def _cases(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[Case, ...]:
-    return _with_others(
-        connection, connection.execute(select(t.open_case).where(*conditions).order_by(t.open_case.c.id)).all()
-    )
+def read_cases(connection: Connection, cases: Select[Any], values: Mapping[str, Any] | None = None) -> tuple[Case, ...]:
+    """Read the cases that a statement `with_names` is about, however many there are."""
+    grouped = itertools.groupby(connection.execute(cases, values), key=lambda row: row.id)
+    return tuple(_case([*rows]) for _, rows in grouped)
 
 
-def _with_others(connection: Connection, rows: Sequence[Any]) -> tuple[Case, ...]:
-    if not rows:
-        return ()
-    named: dict[int, list[str]] = {row.id: [] for row in rows}
-    names = select(t.named_payment).where(t.named_payment.c.case_id.in_(named))
-    for name in connection.execute(names.order_by(t.named_payment.c.payment_id)):
-        named[name.case_id].append(name.payment_id)
-    return tuple(_case(row, tuple(named[row.id])) for row in rows)
-
-
-def _case(row: Any, others: tuple[str, ...]) -> Case:
+def _case(rows: Sequence[Any]) -> Case:
+    row = rows[0]
     return Case(
         id=row.id,
         kind=CaseKind(row.kind),
         payment_id=row.payment_id,
         opened_at=row.opened_at,
         facts=json.loads(row.facts),
-        other_payment_ids=others,
+        other_payment_ids=tuple(named.other for named in rows if named.other is not None),
         closed_at=row.closed_at,
         closed_by=row.closed_by,
         resolution=row.resolution,

@@ -8,6 +8,7 @@ import contextlib
 import contextvars
 import os
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,10 +19,11 @@ from typing import IO, Any, TypeVar
 
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from tillbridge.domain.history import Event
 from tillbridge.errors import SettingsError
+from tillbridge.service.finding_port import SEARCH_LIMIT_S, too_wide
 from tillbridge.service.store_port import Committed, Transaction, nobody
 from tillbridge.store.migrate import migrate
 from tillbridge.store.transaction import SqlTransaction
@@ -33,6 +35,11 @@ GROUP_LIMIT = 256
 """How many pieces of work may share one commit."""
 
 READERS = 4
+SEARCHERS = 2
+"""How many searches are run at once: whoever reads one thing waits for none of them."""
+
+STEPS_BETWEEN_LOOKS = 10_000
+"""How many of its steps the database does before a search's time is looked at: less than a millisecond's."""
 
 BUSY_MS = 30_000
 """How long a statement waits for a lock that another program has on the file."""
@@ -80,6 +87,7 @@ class SqliteStore:
             raise
         self._pieces: queue.SimpleQueue[_Piece | None] = queue.SimpleQueue()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
+        self._searchers = ThreadPoolExecutor(SEARCHERS, thread_name_prefix="store-search")
         self._writer = threading.Thread(target=self._write_groups, name="store-write", daemon=True)
         self._writer.start()
 
@@ -96,6 +104,13 @@ class SqliteStore:
         in_context = contextvars.copy_context().run
         return await asyncio.get_running_loop().run_in_executor(self._readers, in_context, self._read, work)
 
+    async def search(self, work: Callable[[Transaction], T], limit_s: float = SEARCH_LIMIT_S) -> T:
+        """Run `work` that looks among much, as long as its time lasts."""
+        until = time.monotonic() + limit_s
+        in_context = contextvars.copy_context().run
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._searchers, in_context, self._search, work, until)
+
     def time(self) -> float:
         """Return this machine's time: no other machine has the file."""
         return time.time()
@@ -106,6 +121,7 @@ class SqliteStore:
         self._pieces.put(None)
         self._writer.join()
         self._readers.shutdown()
+        self._searchers.shutdown()
         self._engine.dispose()
         self._lock.close()
 
@@ -115,6 +131,19 @@ class SqliteStore:
             try:
                 return work(SqlTransaction(connection, writes=False))
             finally:
+                connection.rollback()
+
+    def _search(self, work: Callable[[Transaction], T], until: float) -> T:
+        with self._engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            driver.set_progress_handler(lambda: time.monotonic() > until, STEPS_BETWEEN_LOOKS)
+            try:
+                connection.exec_driver_sql("BEGIN")
+                return work(SqlTransaction(connection, writes=False))
+            except OperationalError as error:
+                raise too_wide() if _was_interrupted(error) else error from None
+            finally:
+                driver.set_progress_handler(None, 0)
                 connection.rollback()
 
     def _write_groups(self) -> None:
@@ -142,6 +171,10 @@ class SqliteStore:
                     return group, True
                 group.append(piece)
         return group, False
+
+
+def _was_interrupted(error: OperationalError) -> bool:
+    return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT
 
 
 class _Dropped(Exception):  # noqa: N818 - it never leaves this module

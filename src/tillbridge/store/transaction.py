@@ -11,19 +11,21 @@ from sqlalchemy import Connection
 
 from tillbridge.domain.history import Event
 from tillbridge.domain.payment import Payment
+from tillbridge.service.counting_port import Tally
+from tillbridge.service.finding_port import PaymentFilter
 from tillbridge.service.register_port import Payer
 from tillbridge.service.store_port import (
     Case,
+    CaseFilter,
     CaseKind,
     Facts,
     Message,
-    PaymentFilter,
     Placed,
     StoredCredit,
     Task,
     TaskKind,
 )
-from tillbridge.store import claiming, finding, outbox, payments, records
+from tillbridge.store import case_finding, claiming, finding, outbox, payments, records
 from tillbridge.store.administration import AdministrationStatements
 from tillbridge.store.counting import CountingStatements
 from tillbridge.store.people import PeopleStatements
@@ -57,6 +59,9 @@ class SqlTransaction(AdministrationStatements, CountingStatements, PeopleStateme
 
     def find_payments(self, wanted: PaymentFilter, after: tuple[float, str] | None, limit: int) -> tuple[Payment, ...]:
         return finding.find(self._connection, wanted, after, limit)
+
+    def payments_under_way(self, branches: frozenset[str] | None, limit: int) -> tuple[Payment, ...]:
+        return finding.under_way(self._connection, branches, limit)
 
     def register_heard_at(self, branch: str, register: str) -> float | None:
         return finding.register_heard_at(self._connection, branch, register)
@@ -189,6 +194,15 @@ class SqlTransaction(AdministrationStatements, CountingStatements, PeopleStateme
 
     def open_cases(self, payment_id: str | None = None) -> tuple[Case, ...]:
         return records.open_cases(self._connection, payment_id)
+
+    def find_cases(self, wanted: CaseFilter, after: int | None, limit: int) -> tuple[Case, ...]:
+        return case_finding.find(self._connection, wanted, after, limit)
+
+    def count_cases(self, branches: frozenset[str] | None) -> Mapping[str, Tally]:
+        return case_finding.count_open(self._connection, branches)
+
+    def cases_of(self, payment_id: str) -> tuple[Case, ...]:
+        return records.cases_of(self._connection, payment_id)
 
     def stray_is_known(self, reported_id: str) -> bool:
         return records.stray_is_known(self._connection, reported_id)

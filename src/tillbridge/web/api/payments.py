@@ -13,10 +13,11 @@ from pydantic.json_schema import SkipJsonSchema
 
 from tillbridge.domain.lifecycle import Booking, Collection
 from tillbridge.errors import Declined
+from tillbridge.service.finding_port import PaymentFilter
 from tillbridge.service.resolving import resolve_payment, stop_waiting
 from tillbridge.service.sending import wish_to_cancel
 from tillbridge.service.starting import find_patron, open_charges, record_by_hand, start_payment
-from tillbridge.service.store_port import PaymentFilter, Transaction
+from tillbridge.service.store_port import Transaction
 from tillbridge.web.access import Payer, Reader, ReaderOrPayer, Resolver, TheBridge, need_branch, visible
 from tillbridge.web.api.cursor import cursor_of, place_of
 from tillbridge.web.api.forms import ByHandForm, CardNumber, Clerk, StartForm, WordForm
@@ -101,8 +102,8 @@ async def listed(
 ) -> Any:
     """List payments, newest first; `next` is there where there are more."""
     wanted = PaymentFilter(
-        collection=collection,
-        booking=booking,
+        collections=None if collection is None else frozenset({collection}),
+        bookings=None if booking is None else frozenset({booking}),
         branches=_branches(caller.branches, branch),
         register=register,
         clerk=clerk,
@@ -112,7 +113,7 @@ async def listed(
         until=None if until is None else until.timestamp(),
     )
     after = None if cursor is None else place_of(cursor)
-    found = await bridge.world.store.read(lambda tx: tx.find_payments(wanted, after, limit + 1))
+    found = await bridge.world.store.search(lambda tx: tx.find_payments(wanted, after, limit + 1))
     shown = found[:limit]
     more = cursor_of(shown[-1]) if len(found) > limit else None
     return {"payments": [payment_facts(payment) for payment in shown], "next": more}
