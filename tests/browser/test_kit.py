@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import Browser
 
-from support.accessibility import accessible
+from support.accessibility import AXE, accessible
 from support.browser import new_page
 
 TITLE = "<!doctype html><html lang=en><head><title>Desk</title><link rel=icon href='data:,'></head>"
@@ -144,3 +145,13 @@ async def test_a_page_has_the_language_and_the_looks_that_it_was_opened_with(bro
     async with new_page(browser, shelf.address, language="fi") as page:
         await page.goto("/")
         assert await page.evaluate(seen) == ["fi-FI", 1280, False, True]
+
+
+def test_what_is_vendored_comes_with_its_licence_and_says_which_version_it_is() -> None:
+    assert "Mozilla Public License" in (AXE.parent / "LICENSE").read_text()
+    readme = (AXE.parent / "README.md").read_text()
+    version = re.search(r"^# axe-core ([\d.]+)$", readme, re.MULTILINE)
+    assert version
+    assert AXE.read_text().startswith(f"/*! axe v{version[1]}\n")
+    others = {path.name for path in AXE.parent.iterdir()} - {"README.md"}
+    assert [name for name in sorted(others) if f"`{name}`" not in readme] == []
