@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint screenshots clean
 
 bin := .venv/bin
 
@@ -19,7 +19,7 @@ define check_style
 endef
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
 demo: ## Run library, bridge and till on this machine (ONCE=1: one walk, then stop; ARGS=...: more options)
 	@scripts/setup runtime
@@ -41,6 +41,10 @@ lint: ## Check style and types alone
 	@scripts/setup test
 	$(check_style)
 
+screenshots: ## Take pictures of the demo's pages into screenshots/ (ARGS=...: options)
+	@scripts/setup test
+	@$(bin)/python scripts/screenshots $(ARGS)
+
 clean: ## Remove what was built, .venv too
-	@rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .ruff_cache build dist
+	@rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .ruff_cache build dist screenshots
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -10,7 +10,7 @@ import pytest
 
 LICENCE = "SPDX-License-Identifier: GPL-3.0-or-later"
 SOURCES = {".css", ".html", ".j2", ".js", ".mako", ".py", ".sh", ".sql", ".toml", ".yaml", ".yml"}
-SOURCES_WITHOUT_SUFFIX = {"Makefile", "diagrams", "lock", "run", "setup"}
+SOURCES_WITHOUT_SUFFIX = {"Makefile", "diagrams", "lock", "run", "screenshots", "setup"}
 LOCK_FILES = ["requirements.lock", "requirements-test.lock"]
 FOLDER_OF_ONE_MACHINE = re.compile(r"(?<![\w.:/])/(?:home|root|tmp|Users|var/tmp|work)/[\w.]")
 PACKAGE_REGISTRY = re.compile(r"pypi\.org|pythonhosted\.org|registry\.(?:npmjs|yarnpkg)|deb\.debian\.org")

@@ -29,6 +29,10 @@ def test_every_file_of_the_package_is_in_the_wheel(repository: Path, names: set[
     assert sorted(name for name in files - names if "__pycache__" not in name) == []
 
 
+def test_nothing_that_only_tests_need_is_in_the_wheel(names: set[str]) -> None:
+    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"tillbridge"}
+
+
 def test_the_pages_and_their_licences_are_in_the_wheel(names: set[str]) -> None:
     wanted = ("LICENSE", "NOTICE", "README.md", "swagger-ui-bundle.js", "swagger-ui.css")
     assert {f"{VENDORED}/{name}" for name in wanted} <= names

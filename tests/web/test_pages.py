@@ -15,6 +15,7 @@ VENDORED = STATIC / "vendor" / "swagger-ui"
 NEEDED = [
     ("static/vendor/swagger-ui/swagger-ui-bundle.js", "text/javascript"),
     ("static/vendor/swagger-ui/swagger-ui.css", "text/css"),
+    ("static/api/page.css", "text/css"),
     ("static/api/start.js", "text/javascript"),
 ]
 

@@ -7,4 +7,6 @@ SwaggerUIBundle({
   deepLinking: true,
   // Without this the document would be sent to a validator on the internet.
   validatorUrl: null,
+  // Every request shows its own shapes; the list of all of them below says nothing more.
+  defaultModelsExpandDepth: -1,
 });
