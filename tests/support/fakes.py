@@ -129,6 +129,10 @@ STORES_NOTHING = ("never", "refused", "gone", "lost", "error", "late")
 NO_CREDIT = Credit("", "", Decimal(0), Decimal(0), void=True)
 
 
+def _begins(patron: Patron, word: str) -> bool:
+    return any(name.casefold().startswith(word) for name in (patron.surname, patron.firstname))
+
+
 @dataclass
 class FakeLibrary:
     """A library system with Koha's manners: spill-over, no idempotency; faults are laid down one by one.
@@ -200,6 +204,14 @@ class FakeLibrary:
         if self.away:
             return Unavailable(self.away)
         return next((p for p in self.patrons.values() if p.card_number == card_number), NoSuchPatron())
+
+    async def patrons_by_name(self, text: str, limit: int) -> tuple[Patron, ...] | Unavailable:
+        self.reads += 1
+        if self.away:
+            return Unavailable(self.away)
+        words = text.casefold().split()
+        meant = [p for p in self.patrons.values() if all(_begins(p, word) for word in words)]
+        return tuple(sorted(meant, key=lambda p: (p.surname, p.firstname))[:limit])
 
     async def patron(self, patron_id: str) -> Patron | NoSuchPatron | Unavailable:
         self.reads += 1

@@ -156,6 +156,9 @@ class _MeasuredLibrary:
     async def patron_by_card(self, card_number: str) -> Patron | NoSuchPatron | Unavailable:
         return await self._watch.asked("patron_by_card", self._library.patron_by_card(card_number))
 
+    async def patrons_by_name(self, text: str, limit: int) -> tuple[Patron, ...] | Unavailable:
+        return await self._watch.asked("patrons_by_name", self._library.patrons_by_name(text, limit))
+
     async def patron(self, patron_id: str) -> Patron | NoSuchPatron | Unavailable:
         return await self._watch.asked("patron", self._library.patron(patron_id))
 

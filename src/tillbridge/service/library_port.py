@@ -136,6 +136,13 @@ class LibrarySystem(Protocol):
         """Find the one patron with exactly this card number."""
         ...
 
+    async def patrons_by_name(self, text: str, limit: int) -> tuple[Patron, ...] | Unavailable:
+        """Find patrons whose first name or surname begins with each of these words.
+
+        At most `limit`, ordered by surname and first name; none where the text is no name to look for.
+        """
+        ...
+
     async def patron(self, patron_id: str) -> Patron | NoSuchPatron | Unavailable:
         """Read a patron by the library system's own id."""
         ...

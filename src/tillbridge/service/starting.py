@@ -133,7 +133,31 @@ async def find_patron(world: World, card_number: str | None, patron_id: str | No
         case NoSuchPatron():
             raise Declined("no_such_patron", "The library system knows no patron with this card number or id.")
         case Unavailable(why):  # the last case
-            raise Declined("library_unavailable", f"The library system cannot be asked right now: {why}")
+            raise _library_away(why)
+
+
+async def find_patrons(world: World, text: str, limit: int = 20) -> tuple[Patron, ...]:
+    """Find whom a card number, or the beginnings of names, may mean; raise Declined where no one can say.
+
+    One word with a digit is a card number before it is a name.
+    """
+    words = text.split()
+    if not words:
+        raise Declined("patron_missing", "Type a card number or a name.")
+    if len(words) == 1 and any(sign.isdigit() for sign in words[0]):
+        match await world.library.patron_by_card(words[0]):
+            case Patron() as found:
+                return (found,)
+            case Unavailable(why):
+                raise _library_away(why)
+    named = await world.library.patrons_by_name(" ".join(words), limit)
+    if isinstance(named, Unavailable):
+        raise _library_away(named.why)
+    return named
+
+
+def _library_away(why: str) -> Declined:
+    return Declined("library_unavailable", f"The library system cannot be asked right now: {why}")
 
 
 async def open_charges(world: World, patron_id: str) -> tuple[Charge, ...]:
@@ -142,7 +166,7 @@ async def open_charges(world: World, patron_id: str) -> tuple[Charge, ...]:
         case NoSuchPatron():
             raise Declined("no_such_patron", "The library system knows no patron with this card number or id.")
         case Unavailable(why):
-            raise Declined("library_unavailable", f"The library system cannot be asked right now: {why}")
+            raise _library_away(why)
         case charges:
             return charges
 

@@ -21,6 +21,8 @@ from tillbridge.libraries.koha.wire import (
     credit_body,
     credit_lines,
     is_id,
+    is_name,
+    name_query,
     patron_of,
     patrons_of,
     reference_in,
@@ -75,6 +77,17 @@ class KohaLibrary:
         if len(found) > 1:
             return Unavailable("Koha has more than one patron for this card number")
         return next((one for one in found if one.card_number == card_number), NoSuchPatron())
+
+    async def patrons_by_name(self, text: str, limit: int) -> tuple[Patron, ...] | Unavailable:
+        """Find patrons by the beginnings of their names; which letters are alike is for Koha's collation to say."""
+        name = text.strip(" ")
+        if limit < 1 or not is_name(name):
+            return ()
+        query = {"q": name_query(name), "_order_by": "+surname,+firstname", "_per_page": str(limit)}
+        found = await self._ask(_PATRONS, query, patrons_of)
+        if isinstance(found, NoSuchPatron):
+            return Unavailable("Koha answered for one patron where a list was asked for")
+        return found[:limit] if isinstance(found, tuple) else found
 
     async def patron(self, patron_id: str) -> Patron | NoSuchPatron | Unavailable:
         """Read a patron by Koha's borrowernumber."""

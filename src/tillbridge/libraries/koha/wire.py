@@ -17,6 +17,7 @@ _PLACES = Decimal("0.000001")  # Koha's columns are decimal(28,6)
 _MOST_READ = Decimal(10) ** 15
 _MOST_WRITTEN = Decimal(10) ** 9  # with six places the 15 digits that Perl's numbers carry exactly
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+_SHORTEST_NAME, _LONGEST_NAME, _MOST_WORDS = 2, 100, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +185,34 @@ def credit_body(order: CreditOrder, payment_type: str, description: str) -> byte
 
 
 def reference_query(payment_reference: str) -> str:
-    """Write the filter for credits whose note holds the reference (dossier 1.5); LIKE's own signs are escaped.
+    """Write the filter for credits whose note holds the reference (dossier 1.5).
 
     It finds too much: the database ignores letter case. `reference_in` decides.
     """
-    escaped = re.sub(r"([\\%_])", r"\\\1", payment_reference)
-    return json.dumps({"internal_note": {"-like": f"%{escaped}%"}}, separators=(",", ":"))
+    return _compact({"internal_note": {"-like": f"%{_like_word(payment_reference)}%"}})
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a text can be looked for as a name: 2 to 100 printable characters in at most 5 words."""
+    return _SHORTEST_NAME <= len(text) <= _LONGEST_NAME and text.isprintable() and len(text.split()) <= _MOST_WORDS
+
+
+def name_query(text: str) -> str:
+    """Write the filter for patrons whose first name or surname begins with each word (dossier 1.5).
+
+    The beginning alone, so that the database can use its indexes of both names.
+    """
+    patterns = [{"-like": f"{_like_word(word)}%"} for word in text.split()]
+    return _compact({"-and": [{"-or": [{"surname": one}, {"firstname": one}]} for one in patterns]})
+
+
+def _like_word(word: str) -> str:
+    """Escape LIKE's own signs."""
+    return re.sub(r"([\\%_])", r"\\\1", word)
+
+
+def _compact(query: dict[str, Any]) -> str:
+    return json.dumps(query, separators=(",", ":"))
 
 
 def reference_in(note: str, payment_reference: str) -> str | None:

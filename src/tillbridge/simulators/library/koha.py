@@ -18,7 +18,7 @@ from tillbridge.simulators.library.facts import CrashError, CreditOrder, Line, N
 from tillbridge.simulators.library.faults import OF_CREDITS, FaultKind
 from tillbridge.simulators.library.library import DemoLibrary
 from tillbridge.simulators.library.listing import Question, check_parameters, page_of
-from tillbridge.simulators.library.query import Row
+from tillbridge.simulators.library.query import Row, folded
 from tillbridge.simulators.library.schema import credit_order, debit_order
 
 BASE = "/api/v1"
@@ -71,8 +71,8 @@ def _likely(everybody: Iterable[Patron], card: str | None) -> Iterable[Patron]:
     """Leave out who cannot be meant by a card number, so that a large demo stays quick."""
     if card is None or set(card) & set("%_\\"):
         return everybody
-    part = card.rstrip(" ").casefold()
-    return [one for one in everybody if part in one.cardnumber.casefold()]
+    part = folded(card)
+    return [one for one in everybody if part in folded(one.cardnumber)]
 
 
 async def patron(call: Call) -> Response:
