@@ -111,6 +111,7 @@ class Bridge:
     operation: Operation
     door: Door
     desk: DeskSettings
+    public_address: str
 
 
 @contextlib.asynccontextmanager
@@ -155,7 +156,8 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
         stack.push_async_callback(operation.readiness.close)
         keys = KeyRing(store, world.clock, own_key)
         door = _door(world, settings.desk, stack)
-        yield Bridge(world, feed, keys, _by_kind(settings.register_server), operation, door, settings.desk)
+        servers = _by_kind(settings.register_server)
+        yield Bridge(world, feed, keys, servers, operation, door, settings.desk, _public_address(file))
 
 
 def _door(world: World, desk: DeskSettings, stack: contextlib.AsyncExitStack) -> Door:
@@ -301,7 +303,9 @@ def _store(file: SettingsFile, patience_s: float) -> OpenStore:
 
 
 def _branches(settings: Settings) -> dict[str, Branch]:
-    return {name: Branch(branch.register_server, branch.registers) for name, branch in settings.branch.items()}
+    return {
+        name: Branch(branch.register_server, branch.registers, branch.name) for name, branch in settings.branch.items()
+    }
 
 
 def _registers(file: SettingsFile, stack: contextlib.AsyncExitStack) -> dict[str, Register]:

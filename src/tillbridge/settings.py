@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -48,6 +49,7 @@ class BranchSettings(_Strict):
 
     register_server: str
     registers: dict[str, str] = Field(default_factory=dict)
+    name: str = ""
 
 
 class LimitSettings(_Strict):
@@ -69,12 +71,21 @@ def _no_language_twice(languages: tuple[str, ...]) -> tuple[str, ...]:
 Languages = Annotated[tuple[Literal["fi", "sv", "en"], ...], Field(min_length=1), AfterValidator(_no_language_twice)]
 
 
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("this system knows no such time zone; give one such as Europe/Helsinki") from error
+    return name
+
+
 class DeskSettings(_Strict):
     """Say how the pages for people behave; the first language is the one that they begin with."""
 
     session_h: float = Field(default=12.0, gt=0, le=24, strict=True)
     second_look: bool = Field(default=False, strict=True)
     languages: Languages = ("fi", "sv", "en")
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = "Europe/Helsinki"
 
 
 class Settings(_Strict):

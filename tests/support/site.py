@@ -35,7 +35,7 @@ def bridge_of(bench: Bench, **changes: Any) -> Bridge:
     operation = operation_of(bench.world, feed, metrics)
     keys, desk = KeyRing(store, bench.clock, KEY), DeskSettings()
     door = Door(store, bench.clock, CHEAP, desk.session_h * 3600)
-    bridge = Bridge(bench.world, feed, keys, {"ceepos": ("city",)}, operation, door, desk)
+    bridge = Bridge(bench.world, feed, keys, {"ceepos": ("city",)}, operation, door, desk, "http://bridge.example")
     return replace(bridge, **changes)
 
 

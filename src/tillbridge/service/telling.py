@@ -34,7 +34,9 @@ SENTENCES: dict[str, str] = {
     "second_look_wished": marked("A person has decided, and another one must agree: nothing changes before."),
     "second_look_refused": marked("Another person did not agree: nothing has changed."),
     "second_look_withdrawn": marked("The person took the decision back before anyone agreed."),
-    "second_look_overtaken": marked("The decision that waited for another person no longer fits: it is not carried out."),
+    "second_look_overtaken": marked(
+        "The decision that waited for another person no longer fits: it is not carried out."
+    ),
     "booking_money_taken": marked("The payment is to be booked in the library system."),
     "booking_start": marked("The booking goes to the library system."),
     "booking_confirmed": marked("The library system has it, whole, on its own charges."),
@@ -62,7 +64,10 @@ CASES: dict[CaseKind, tuple[str, str]] = {
     ),
     CaseKind.SAME_RECEIPT: (
         marked("The till named the receipt number that a person typed for this payment for another one."),
-        marked("Look at the receipt: take the mistaken word back, or let both stand where the till has used the number twice."),
+        marked(
+            "Look at the receipt: take the mistaken word back, or let both stand where the till has used the number"
+            " twice."
+        ),
     ),
     CaseKind.CONTRADICTION: (
         marked("The till contradicts what was said before."),

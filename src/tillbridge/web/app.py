@@ -13,6 +13,8 @@ from tillbridge.composition import Bridge
 from tillbridge.web.api import api
 from tillbridge.web.api.shapes import NewsShape
 from tillbridge.web.bodies import BoundedBodies
+from tillbridge.web.desk import desk
+from tillbridge.web.desk.patrons import LookedUp
 from tillbridge.web.operation import operation
 from tillbridge.web.pages import pages
 from tillbridge.web.problems import Problem, add_problems
@@ -27,10 +29,12 @@ def make_app(bridge: Bridge) -> FastAPI:
         title="Tillbridge", version=__version__, docs_url=None, redoc_url=None, generate_unique_id_function=_id
     )
     app.state.bridge = bridge
+    app.state.looked_up = LookedUp()
     app.include_router(api)
     app.include_router(reports)
     app.include_router(operation)
     app.include_router(pages)
+    app.include_router(desk)
     app.add_middleware(BoundedBodies)
     # What is added last stands outermost.
     app.add_middleware(RequestLog, metrics=bridge.operation.metrics, templates=templates_of(app))

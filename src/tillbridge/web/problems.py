@@ -38,7 +38,14 @@ CONFLICT = frozenset(
         *("second_look_waits", "overtaken"),
     }
 )
-FORBIDDEN = frozenset({"scope_missing", "branch_not_allowed", "own_decision", "not_own_decision"})
+FORBIDDEN = frozenset(
+    {
+        *("scope_missing", "branch_not_allowed", "own_decision", "not_own_decision"),
+        # Of the pages alone.
+        *("not_allowed", "other_branch", "foreign_page", "stale_page", "wrong_password"),
+    }
+)
+AWAY = frozenset({"library_unavailable", "store_unavailable"})
 WRONG_FORM = "form"
 _WRONG_METHOD = 405
 
@@ -70,7 +77,7 @@ def status_of(code: str) -> int:
         return 403
     if code == "idempotency_key_reused":
         return 400
-    return 503 if code == "library_unavailable" else 422
+    return 503 if code in AWAY else 422
 
 
 def add_problems(app: FastAPI) -> None:

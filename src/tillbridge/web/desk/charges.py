@@ -135,5 +135,3 @@ def _ticked(form: Form | None) -> set[str] | None:
 def _changed(no: Declined | None) -> dict[str, Any]:
     changed: Any = no.facts.get("changed", []) if no is not None and no.code == "changed" else []
     return {each["charge"]: each for each in changed}
-
-

@@ -60,7 +60,9 @@ def _shown(visit: Visit, tx: Transaction) -> dict[str, Any]:
     under_way = tx.payments_under_way(branches, MOST_SHOWN)
     return {
         "now": visit.bridge.world.clock.now(),
-        "under_way": [(payment, collection_words(texts, payment), booking_words(texts, payment)) for payment in under_way],
+        "under_way": [
+            (payment, collection_words(texts, payment), booking_words(texts, payment)) for payment in under_way
+        ],
         "cases": [(case, *case_words(texts, case.kind), tx.payment(case.payment_id or "")) for case in cases],
         "case_count": sum(tally.count for tally in tx.count_cases(branches).values()),
         "looks": [look for look in tx.open_second_looks() if _seen(visit, tx, look.payment_id)],

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keep an open page true: send its live part whenever it has become another one.
 
-A stream begins with the part as it is now, and sends it again after every break: a page that was away, asleep or cut off
-shows the truth as soon as it is connected. What has not changed is not sent.
+A stream begins with the part as it is now, and sends it again after every break: a page that was away, asleep or
+cut off shows the truth as soon as it is connected. What has not changed is not sent.
 """
 
 from __future__ import annotations

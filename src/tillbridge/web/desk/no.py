@@ -40,7 +40,24 @@ SAID: Mapping[str, tuple[str, str]] = {
         marked("This page is from an earlier sign-in. Nothing was done."),
         marked("Go back, load the page again and repeat what you did."),
     ),
-    "foreign_page": (marked("This was sent from another site's page. Nothing was done."), marked("Start from the desk.")),
+    "foreign_page": (
+        marked("This was sent from another site's page. Nothing was done."),
+        marked("Start from the desk."),
+    ),
+    "wrong_sum": (marked("This is no sum."), marked("Type it like 7,20.")),
+    "own_decision": (
+        marked("Another person has to look at this: you have decided it yourself."),
+        marked("Ask a colleague."),
+    ),
+    "not_own_decision": (marked("Only who decided this can take it back."), marked("Agree to it, or refuse it.")),
+    "overtaken": (
+        marked("Something else has happened first. The decision is not carried out."),
+        marked("Look at what became of the payment."),
+    ),
+    "second_look_waits": (
+        marked("A decision about this waits for a second look already."),
+        marked("Look at it: agree, or refuse it."),
+    ),
     "wrong_field": (
         marked("Something in the form cannot be read."),
         marked("Look at what you typed, and send it again."),
@@ -99,7 +116,10 @@ SAID: Mapping[str, tuple[str, str]] = {
     "no_such_case": (marked("There is no such open case: somebody has decided it."), marked("Look at the open cases.")),
     "decided": (marked("This payment is decided already."), marked("Look at what became of it.")),
     "not_unknown": (marked("This payment is not in doubt any more."), marked("Look at what became of it.")),
-    "not_at_register": (marked("This payment is not waiting at the till any more."), marked("Look at what became of it.")),
+    "not_at_register": (
+        marked("This payment is not waiting at the till any more."),
+        marked("Look at what became of it."),
+    ),
     "not_blocked": (marked("The booking is not waiting for a person any more."), marked("Look at what became of it.")),
     "wrong_action": (marked("This cannot be decided like that."), marked("Choose what is offered.")),
     "search_too_wide": (

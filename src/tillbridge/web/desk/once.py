@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Let a form that is sent twice (a double press, a reload) start one payment.
 
-Each form has a word of its own. What was started with it is stored in the transaction that stores the payment, where the
-answers to the API's idempotency keys are; there is never one without the other.
+Each form has a word of its own. What was started with it is stored in the transaction that stores the payment,
+where the answers to the API's idempotency keys are; there is never one without the other.
 """
 
 from __future__ import annotations

@@ -44,13 +44,13 @@ class LookedUp:
 async def look_up(visit: Visiting, form: OwnForm) -> Response:
     """Find a patron: one leads to their charges, several to a list."""
     visit.need(Right.PAY)
+    text = form.values.get("who", [""])[0].strip()[:100]
     try:
-        text = form.one("who", 100)
         found = await find_patrons(visit.bridge.world, text)
-        if not found:
-            raise Declined("no_such_patron", "The library system knows no such patron.")
     except Declined as no:
-        return await front_page(visit, no, form.values.get("who", [""])[0][:100])
+        return await front_page(visit, no, text)
+    if not found:
+        return await front_page(visit, Declined("no_such_patron", "The library system knows no such patron."), text)
     for patron in found:
         _looked_up(visit).remember(patron, visit.bridge.world.clock.now())
     if len(found) == 1:

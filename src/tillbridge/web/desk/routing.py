@@ -16,12 +16,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tillbridge.errors import Declined
 from tillbridge.web.desk.no import explained
-from tillbridge.web.desk.visit import GUARDED, SignInNeeded, Visit, guest_of, visit_of
+from tillbridge.web.desk.visit import GUARDED, Guest, SignInNeeded, Visit, guest_of, visit_of
 from tillbridge.web.problems import status_of
 
 _log = structlog.get_logger()
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-_PARTS = "X-Tillbridge-Part"
 
 
 class DeskRoute(APIRoute):
@@ -56,7 +55,7 @@ class DeskRouter(APIRouter):
 
 async def _to_sign_in(request: Request) -> Response:
     guest = await guest_of(request, request.app.state.bridge)
-    if _PARTS.lower() in request.headers:
+    if request.headers.get("HX-Request"):
         return Response(status_code=204, headers=GUARDED | {"HX-Refresh": "true"})
     back = request.url.path if request.method == "GET" else "/"
     query = f"?{request.url.query}" if request.method == "GET" and request.url.query else ""
@@ -66,11 +65,8 @@ async def _to_sign_in(request: Request) -> Response:
 async def _no(request: Request, no: Declined) -> Response:
     status = status_of(no.code)
     try:
-        visit: Any = await visit_of(request, request.app.state.bridge)
+        visit: Guest = await visit_of(request, request.app.state.bridge)
     except (SignInNeeded, SQLAlchemyError):
         visit = await guest_of(request, request.app.state.bridge)
-    told = explained(visit.texts, no)
-    signed_in = isinstance(visit, Visit)
-    if request.headers.get("HX-Request"):
-        return visit.page("parts/no.html", status, told=told)
-    return visit.page("no.html", status, told=told, signed_in=signed_in)
+    template = "parts/no.html" if request.headers.get("HX-Request") else "no.html"
+    return visit.page(template, status, told=explained(visit.texts, no), signed_in=isinstance(visit, Visit))

@@ -128,5 +128,7 @@ def _key(message_id: str | list[str] | tuple[str, ...]) -> str:
     return message_id if isinstance(message_id, str) else message_id[0]
 
 
-def _forms(translated: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+def _forms(translated: str | list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
+    if translated is None:
+        return ("",)
     return (translated,) if isinstance(translated, str) else tuple(translated)

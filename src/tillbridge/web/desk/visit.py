@@ -61,7 +61,7 @@ class Guest:
 
     def draw(self, template: str, **context: Any) -> str:
         """Fill a template with what every one of them may use, and this."""
-        return drawn(self.texts, template, self._common() | context)
+        return drawn(self.texts, template, self.common() | context)
 
     def go(self, path: str, **query: str) -> RedirectResponse:
         """Send the browser on to a page of ours."""
@@ -75,7 +75,8 @@ class Guest:
             name, value, max_age=seconds, path=f"{self.root}/", secure=secure, httponly=True, samesite="lax"
         )
 
-    def _common(self) -> dict[str, Any]:
+    def common(self) -> dict[str, Any]:
+        """Return what every template may use."""
         return {
             "root": self.root,
             "path": self.request.url.path,
@@ -118,8 +119,9 @@ class Visit(Guest):
         """Name the branches of the settings that this person sees."""
         return [name for name in self.bridge.world.branches if self.person.sees(name)]
 
-    def _common(self) -> dict[str, Any]:
-        return Guest._common(self) | {"visit": self, "csrf": self.session.csrf}
+    def common(self) -> dict[str, Any]:
+        """Return what every template may use."""
+        return Guest.common(self) | {"visit": self, "csrf": self.session.csrf}
 
 
 @dataclass(frozen=True, slots=True)
