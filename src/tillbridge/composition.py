@@ -290,7 +290,10 @@ def _store(file: SettingsFile, patience_s: float) -> OpenStore:
 
 
 def _branches(settings: Settings) -> dict[str, Branch]:
-    return {name: Branch(branch.register_server, branch.registers) for name, branch in settings.branch.items()}
+    return {
+        code: Branch(branch.register_server, branch.registers, branch.name or code)
+        for code, branch in settings.branch.items()
+    }
 
 
 def _registers(file: SettingsFile, stack: contextlib.AsyncExitStack) -> dict[str, Register]:

@@ -78,10 +78,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Name a branch's register server and its registers (number → name); no registers listed means any number."""
+    """Name a branch's register server and its registers (number → name); no registers listed means any number.
+
+    `name` is what people call the branch.
+    """
 
     register_server: str
     registers: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
