@@ -304,7 +304,8 @@ def _store(file: SettingsFile, patience_s: float) -> OpenStore:
 
 def _branches(settings: Settings) -> dict[str, Branch]:
     return {
-        name: Branch(branch.register_server, branch.registers, branch.name) for name, branch in settings.branch.items()
+        code: Branch(branch.register_server, branch.registers, branch.name or code)
+        for code, branch in settings.branch.items()
     }
 
 

@@ -45,9 +45,10 @@ class BridgeSettings(_Strict):
 
 
 class BranchSettings(_Strict):
-    """Say which register server a branch uses, and which registers stand there (number → name)."""
+    """Say which register server a branch uses, what people call it, and which registers stand there (number → name)."""
 
     register_server: str
+    name: str = ""
     registers: dict[str, str] = Field(default_factory=dict)
     name: str = ""
 

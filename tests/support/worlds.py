@@ -131,7 +131,7 @@ def make_bench(store: AnyStore | InlineStore) -> Bench:
         library_name="library",
         library=library,
         registers={"city": till},
-        branches={"CPL": Branch("city", {"10": "Kassa 1", "11": "Kassa 2"}), "OFF": Branch("city")},
+        branches={"CPL": Branch("city", {"10": "Kassa 1", "11": "Kassa 2"}, "Pääkirjasto"), "OFF": Branch("city")},
         products=products_of(PRODUCTS),
     )
     return Bench(world, store, clock, till, library)

@@ -113,6 +113,7 @@ async def test_branches_are_listed_with_their_registers_and_when_they_were_heard
     await site.report(payment_id, report(payment_id, "paid"))
     off, cpl = sorted((await site.get("/api/v1/branches")).json["branches"], key=lambda each: each["on"])
     assert (off["branch"], off["on"], off["registers"]) == ("OFF", False, [])
+    assert (off["name"], cpl["name"]) == ("", "Pääkirjasto")
     assert (cpl["branch"], cpl["on"], cpl["switched"], cpl["register_server"]) == ("CPL", True, None, "city")
     heard = [(register["register"], register["name"], register["heard_at"]) for register in cpl["registers"]]
     assert heard == [("10", "Kassa 1", "2027-01-15T08:00:00.000+00:00"), ("11", "Kassa 2", None)]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,8 +14,17 @@ from tillbridge.simulators.till.wire import Order
 
 HOST = "127.0.0.1"
 SOURCE = "KOHA"
-OFFICES = {"10": "Kassa 1", "11": "Kassa 2"}
-BRANCH = "CPL"
+BRANCH, SMALL_BRANCH = "CPL", "MPL"
+BRANCHES = {
+    BRANCH: ("Pääkirjasto", {"10": "Kassa 1", "11": "Kassa 2"}),
+    SMALL_BRANCH: ("Lähikirjasto", {"20": "Kassa 1", "21": "Kassa 2"}),
+}
+"""Code → name, and the registers there (number → name)."""
+
+OFFICES = {
+    number: f"{branch}, {register}" for branch, registers in BRANCHES.values() for number, register in registers.items()
+}
+"""The same registers as the register server calls them: it serves both branches."""
 
 PRODUCTS = """\
 # branch: debit type: the till's product code
@@ -83,14 +93,18 @@ api_version = "{setup.api_version}"
 order = "{setup.order}"
 receipt_description = "borrower"
 {_https_lines(setup.https)}
-[branch.CPL]
-register_server = "demo"
-registers = {{ 10 = "Kassa 1", 11 = "Kassa 2" }}
+{_branch_lines()}"""
 
-[branch.MPL]
-register_server = "demo"
-registers = {{ 10 = "Kassa 1", 11 = "Kassa 2" }}
-"""
+
+def _branch_lines() -> str:
+    return "\n".join(
+        f'[branch.{code}]\nregister_server = "demo"\nname = "{name}"\nregisters = {{ {_table(registers)} }}\n'
+        for code, (name, registers) in BRANCHES.items()
+    )
+
+
+def _table(registers: Mapping[str, str]) -> str:
+    return ", ".join(f'{number} = "{name}"' for number, name in registers.items())
 
 
 def _https_lines(https: Https | None) -> str:

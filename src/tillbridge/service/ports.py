@@ -80,7 +80,7 @@ class Limits:
 class Branch:
     """Name a branch's register server and its registers (number → name); no registers listed means any number.
 
-    `name` is what people call the branch; empty where its code is all there is.
+    `name` is what people call the branch.
     """
 
     register_server: str

@@ -21,7 +21,7 @@ async def test_the_page_shows_patrons_accounts_and_no_staff(peer: Peer) -> None:
 
     assert "Ahlström-Nieminen, Åsa" in page
     assert "Myöhästymismaksu: Sinuhe egyptiläinen" in page
-    assert "Metsälän kirjasto" in page
+    assert "Lähikirjasto" in page
     assert "1.833 €" in page
     assert "Henkilökunta" not in page
 

@@ -51,6 +51,13 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize(("line", "name"), [('name = "Pääkirjasto"', "Pääkirjasto"), ("", "CPL")])
+async def test_a_branch_has_the_name_that_people_call_it_or_else_its_code(folder: Path, line: str, name: str) -> None:
+    (folder / "bridge.toml").write_text(GOOD.replace("[branch.CPL]\n", f"[branch.CPL]\n{line}\n"))
+    async with opened(read_settings(folder / "bridge.toml")) as bridge:
+        assert bridge.world.branches["CPL"].name == name
+
+
 async def test_a_bridge_is_put_together_and_taken_apart_again(folder: Path) -> None:
     for _ in range(2):
         async with opened(read_settings(folder / "bridge.toml")) as bridge:

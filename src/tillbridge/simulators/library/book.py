@@ -29,7 +29,7 @@ _PAYMENT_TYPE_LENGTH = 80
 _NEEDS_REGISTER = frozenset({"CASH", "SIP00"})
 _CREDIT_TYPES = ("CREDIT", "FORGIVEN", "LOST_FOUND", "OVERPAYMENT", "PAYMENT", "PURCHASE", "REFUND", "WRITEOFF")
 _NOTHING = Decimal(0)
-BRANCHES = {"CPL": "Keskuskirjasto", "MPL": "Metsälän kirjasto"}
+BRANCHES = {"CPL": "Pääkirjasto", "MPL": "Lähikirjasto"}
 PAYMENT_TYPES = {"CARD": "Kortti", "CASH": "Käteinen", "CEEPOS": "Ceepos-kassa", "KOHA10": "Kassapääte"}
 
 

@@ -89,6 +89,7 @@ def _view(tx: Transaction, bridge: TheBridge, name: str) -> dict[str, Any]:
     switched = bridge.world.products.switch_of(name)
     return {
         "branch": name,
+        "name": bridge.world.branches[name].name,
         "register_server": bridge.world.branches[name].register_server,
         "on": bridge.world.products.is_on(name),
         "switched": switch_view(switched) if switched else None,

@@ -151,9 +151,10 @@ class RegisterList(_Shape):
 
 
 class BranchShape(_Shape):
-    """Show a branch."""
+    """Show a branch; `name` is what people call it."""
 
     branch: str
+    name: str
     register_server: str
     on: bool
     switched: SwitchShape | None
