@@ -50,7 +50,6 @@ class BranchSettings(_Strict):
     register_server: str
     name: str = ""
     registers: dict[str, str] = Field(default_factory=dict)
-    name: str = ""
 
 
 class LimitSettings(_Strict):

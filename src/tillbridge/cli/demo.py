@@ -77,8 +77,8 @@ def _directions(stage: Stage) -> Iterator[str]:
     yield f"  {pay}              everything that Matti Virtanen owes"
     yield f"  {pay} --sum 5.00   a part of it"
     yield ""
-    yield "and the cashier: press Cash, Card or Cancel at register 10 on the till's page. The terminal tells what happens."
-    yield "Reload the library's page to see the payment on the account. Try the till's fault switches too."
+    yield "and the cashier: press Cash, Card or Cancel at register 10 on the till's page. The terminal tells;"
+    yield "reload the library's page to see the payment on the account. Try the till's fault switches too."
     yield ""
     yield f"The bridge answers at {stage.address}. Stop with Ctrl-C."
 
