@@ -136,7 +136,9 @@ async def test_a_word_that_does_not_fit_a_case_does_not_wait(bench: Bench) -> No
 async def test_a_receipt_that_stands_for_another_payment_does_not_wait(bench: Bench) -> None:
     first = await unknown(bench, "3")
     await resolve_payment(bench.world, first.id, PAID)
-    second = await unknown(bench, "3", "4", charges=())
+    bench.library.add_patron("6", "C6")
+    bench.library.add_charge("9", "2", patron_id="6")
+    second = await unknown(bench, card_number="C6")
     with pytest.raises(Declined) as no:
         await decide_payment(bench.world, second.id, PAID, second_look=True)
     assert no.value.code == "receipt_used"
@@ -361,7 +363,6 @@ async def test_a_clerk_s_wish_to_cancel_overtakes_no_decision(bench: Bench) -> N
 
 
 async def test_a_receipt_that_was_used_meanwhile_overtakes_the_decision(bench: Bench) -> None:
-    bench.library.add_charge("8", "2")
     payment = await unknown(bench, "3")
     wish = await wished(bench, payment, PAID)
     bench.library.add_patron("6", "C6")
