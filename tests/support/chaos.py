@@ -274,7 +274,7 @@ class Storm:
 
     _weights: dict[Callable[[Storm], Awaitable[None]], int] = {  # noqa: RUF012 - a table that nobody changes
         start: 6, claim: 10, go_on: 60, die: 1, pass_time: 8, land: 1, customer: 10, deliver: 10, mischief: 2,
-        clerk: 3, supervisor: 8, second: 10, library: 6, charges: 2, merge: 1, void: 1,
+        clerk: 6, supervisor: 14, second: 25, library: 6, charges: 2, merge: 1, void: 1,
     }  # fmt: skip
 
     async def _do(self, task: Task) -> None:
