@@ -29,7 +29,7 @@ async def deeds(site: Site) -> list[DeedKind]:
 
 async def pay(colleague: Colleague, page: Shown | None = None, **fields: str | list[str]) -> Shown:
     page = page or await colleague.get(CHARGES)
-    return await colleague.send(page, PAY, {"register": "CPL/10"} | fields)
+    return await colleague.send(page, PAY, {"register": "CPL/10", **fields})
 
 
 async def test_a_card_number_leads_to_the_patrons_charges(site: Site) -> None:
