@@ -12,7 +12,7 @@ import aiohttp
 from tillbridge.bridge_client import Json
 from tillbridge.demo.setup import BRANCHES
 from tillbridge.demo.stage import Stage
-from tillbridge.service.store_port import PaymentFilter
+from tillbridge.service.finding_port import PaymentFilter
 
 WAIT_S = 10
 """How long a payment may take to come to the till."""
