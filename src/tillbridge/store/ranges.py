@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, select, tuple_, union_all
+from sqlalchemy import Column, ColumnElement, Connection, ScalarSelect, Select, func, select, union_all
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -115,18 +115,30 @@ def _among(pair: Pair, *sought: frozenset[str] | set[str] | None) -> bool:
 
 
 def _pairs(connection: Connection, columns: tuple[Column[str], Column[str]], wanted: Callable[[Pair], bool]) -> Ranges:
-    """Return the ranges of those values of an index's first two columns that there are and that are wanted.
+    """Return the ranges of those values of an index's first two columns that there are and that are wanted."""
+    there = connection.execute(_PAIRS[columns])
+    return Ranges(columns, tuple(pair for pair in map(tuple, there) if wanted(pair)))
 
-    They are found by leaps, each from one pair to the next greater one: what lies between costs nothing.
+
+def _all_pairs(first: Column[str], second: Column[str]) -> Select[Any]:
+    """Return the statement for the values of an index's first two columns.
+
+    They are found by leaps, each from one value to the next greater one: the payments between cost nothing.
     """
-    both = tuple_(*columns)
-    first = select(*columns).order_by(*columns).limit(1).subquery()
-    pairs = select(first.c[0].label("a"), first.c[1].label("b")).cte("pairs", recursive=True)
-    beyond = (both > tuple_(pairs.c.a, pairs.c.b), *columns)
-    leap = [select(each).where(beyond[0]).order_by(*columns).limit(1).scalar_subquery() for each in columns]
-    pairs = pairs.union_all(select(*leap).where(pairs.c.a.is_not(None)))
-    there = [(row.a, row.b) for row in connection.execute(select(pairs)) if row.a is not None]
-    return Ranges(columns, tuple(pair for pair in there if wanted(pair)))
+    one = select(func.min(first).label("first")).cte("one", recursive=True)
+    one = one.union_all(select(_least(first, first > one.c.first)).where(one.c.first.is_not(None)))
+    two = select(one.c.first, _least(second, first == one.c.first).label("second")).where(one.c.first.is_not(None))
+    both = two.cte("both", recursive=True)
+    further = _least(second, first == both.c.first, second > both.c.second)
+    both = both.union_all(select(both.c.first, further).where(both.c.second.is_not(None)))
+    return select(both).where(both.c.second.is_not(None))
+
+
+def _least(column: Column[str], *conditions: ColumnElement[bool]) -> ScalarSelect[str]:
+    return select(func.min(column)).where(*conditions).scalar_subquery()
+
+
+_PAIRS = {columns: _all_pairs(*columns) for columns in (_PLACE, _STATE)}
 
 
 def _newest_first(found: Select[Any], columns: Any, limit: int) -> Select[Any]:
