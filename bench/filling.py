@@ -9,12 +9,13 @@ import random
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL, Engine, insert
 
 import benching  # noqa: F401 - which lets the tests' support be found
 from support.postgres import conninfo
@@ -180,6 +181,7 @@ def fill_file(path: Path, payments: int) -> None:
     connection.execute("COMMIT")
     connection.close()
     _with_indexes(engine)
+    _seal(engine)
 
 
 def fill_server(url: URL, payments: int) -> None:
@@ -191,6 +193,7 @@ def fill_server(url: URL, payments: int) -> None:
             for table, values in rows.items():
                 _copy(connection, table, values)
     _with_indexes(engine)
+    _seal(engine)
     with psycopg.connect(conninfo(url), autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")  # as the server does by itself in time
 
@@ -213,11 +216,17 @@ def _without_indexes(engine: Engine) -> None:
 
 def _with_indexes(engine: Engine) -> None:
     """Make the indexes anew: quicker than to keep each of them up to date, row by row."""
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SET statement_timeout = 0")
         for table in metadata.sorted_tables:
             for index in table.indexes:
                 index.create(connection)
-        connection.commit()
+    engine.dispose()
+
+
+def _seal(engine: Engine) -> None:
+    """Leave the bridge no day to seal: its measure is what it reads."""
+    with engine.begin() as connection:
+        connection.execute(insert(metadata.tables["seal"]).values(day=f"{datetime.now(UTC):%Y-%m-%d}", hash=GENESIS))
     engine.dispose()
