@@ -2,9 +2,9 @@
 """Measure what people wait for who look into the past: searches among a million payments, and what the pages show.
 
 Each question is asked again and again, of another clerk, patron or day each time where it names one. The floor is a
-bare SELECT of one payment by its key in the same run. The addresses under `PAGES` are asked of `tillbridge serve` itself.
+bare SELECT of one payment by its key in the same run. The addresses in `PAGES` are asked of `tillbridge serve` itself.
 
-    .venv/bin/python bench/history.py [--folder /var/tmp/history] [--payments 1000000] [--engines sqlite,postgres]
+    .venv/bin/python bench/history.py [--folder FOLDER] [--payments 1000000] [--engines sqlite,postgres]
 
 With `--folder` the databases stay there, and are taken from there the next time.
 """

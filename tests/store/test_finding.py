@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection, event
 
 from support.payments import make_line, make_payment
 from support.stores import AnyStore
@@ -26,6 +30,8 @@ from tillbridge.domain.payment import Payment
 from tillbridge.service.finding_port import PaymentFilter
 from tillbridge.service.store_port import CaseKind, Transaction
 from tillbridge.store import ranges
+from tillbridge.store.sqlite import SqliteStore
+from tillbridge.store.transaction import SqlTransaction
 
 STATES = [
     (PAID_TILL, Booking.BOOKED),
@@ -180,3 +186,84 @@ async def test_payments_are_under_way_until_their_collection_and_their_booking_a
 
 async def test_nothing_is_under_way_where_there_is_nothing(store: AnyStore) -> None:
     assert await store.read(lambda tx: tx.payments_under_way(None, 9)) == ()
+
+
+def the_ranges(tx: Transaction, wanted: PaymentFilter) -> tuple[str, ...]:
+    """Name the columns of the ranges that a search reads."""
+    assert isinstance(tx, SqlTransaction)
+    return tuple(column.name for column in ranges.ranges_of(tx._connection, wanted, []).columns)
+
+
+async def test_a_search_reads_through_its_rarest_condition(store: AnyStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranges, "SAMPLE", 4)
+    payments = [
+        make_payment(
+            f"P{number:02d}",
+            created_at=1000.0 + number,
+            clerk="anna" if number % 2 else "otto",
+            branch="FFL" if number % 5 == 0 else "CPL",
+            register="20" if number % 5 == 0 else "10",
+            standing=REFUSED if number < 3 else PAID_TILL,
+            receipt_number="7",
+        )
+        for number in range(40)
+    ]
+    await store.write(lambda tx: add_all(tx, payments))
+    ffl, refused = PaymentFilter(branches=frozenset({"FFL"})), frozenset({"refused"})
+    chosen = {
+        ("created_at",): PaymentFilter(since=5.0),
+        ("branch", "register"): replace(ffl, clerk="anna", total_minor=300),
+        ("clerk",): PaymentFilter(clerk="anna", total_minor=300, branches=frozenset({"CPL", "FFL"})),
+        ("total_minor",): PaymentFilter(clerk="anna", total_minor=5),
+        ("collection", "booking"): replace(ffl, collections=refused, clerk="otto"),
+        ("receipt_number",): replace(ffl, receipt_number="7", collections=refused, patron_id="5"),
+        ("patron_id",): replace(ffl, patron_id="5"),
+    }
+    for columns, wanted in chosen.items():
+        found = await store.read(lambda tx, wanted=wanted: the_ranges(tx, wanted))  # type: ignore[misc]
+        assert (found or ("created_at",)) == columns
+
+
+async def test_no_search_scans_all_payments_or_takes_another_index_than_was_chosen(sqlite_store: SqliteStore) -> None:
+    await sqlite_store.write(lambda tx: add_all(tx, some_payments(50)))
+
+    def check(tx: Transaction) -> None:
+        for wanted in combinations():
+            columns, asked = the_ranges(tx, wanted), statements_of(tx, wanted)
+            read = [sql for sql, _ in asked if re.match(r"SELECT \w+\.created_at, \w+\.id", sql)]
+            for sql, values in asked:
+                steps = plan_of(tx, sql, values)
+                assert [step for step in steps if re.match("SCAN (payment|line)( USING INDEX|$)", step)] == [], wanted
+                if sql in read[-1:] and not wanted.with_open_case:
+                    index = f"INDEX ix_payment_{columns[0] if columns else 'created_at'}"
+                    assert [step for step in steps if " payment " in step and index not in step] == [], wanted
+
+    await sqlite_store.read(check)
+
+
+def statements_of(tx: Transaction, wanted: PaymentFilter) -> list[tuple[str, Any]]:
+    """Return what a search asks the database."""
+    assert isinstance(tx, SqlTransaction)
+    asked: list[tuple[str, Any]] = []
+    with listening(tx._connection, lambda sql, values: asked.append((sql, values))):
+        tx.find_payments(wanted, None, 10)
+    return asked
+
+
+def plan_of(tx: Transaction, sql: str, values: Any) -> list[str]:
+    assert isinstance(tx, SqlTransaction)
+    return [str(row.detail) for row in tx._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
+
+
+@contextmanager
+def listening(connection: Connection, hear: Callable[[str, Any], None]) -> Iterator[None]:
+    """Hear of every statement that a connection runs."""
+
+    def before(_connection: object, _cursor: object, sql: str, values: Any, *_: object) -> None:
+        hear(sql, values)
+
+    event.listen(connection, "before_cursor_execute", before)
+    try:
+        yield
+    finally:
+        event.remove(connection, "before_cursor_execute", before)
