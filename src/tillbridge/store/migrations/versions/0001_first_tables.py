@@ -80,7 +80,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("payment", schema=None) as batch_op:
         batch_op.create_index("ix_payment_branch", ["branch", "register", "created_at", "id"], unique=False)
-        batch_op.create_index("ix_payment_clerk", ["clerk", "created_at", "id"], unique=False)
+        batch_op.create_index("ix_payment_clerk", ["clerk", "created_at", "id", "branch", "register"], unique=False)
         batch_op.create_index(
             "ix_payment_collection_booking", ["collection", "booking", "created_at", "id"], unique=False
         )
