@@ -29,7 +29,7 @@ from tillbridge.domain.lifecycle import (
 from tillbridge.domain.payment import Payment
 from tillbridge.service.finding_port import PaymentFilter
 from tillbridge.service.store_port import CaseKind, Transaction
-from tillbridge.store import ranges
+from tillbridge.store import finding, ranges
 from tillbridge.store.sqlite import SqliteStore
 from tillbridge.store.transaction import SqlTransaction
 
@@ -131,13 +131,15 @@ def fits(payment: Payment, wanted: PaymentFilter, with_case: frozenset[str]) -> 
     )
 
 
-@pytest.fixture(params=[200, 3], ids=["the sample is greater", "the sample is smaller"])
-def sample(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the search hold conditions for rare, or weigh them."""
-    monkeypatch.setattr(ranges, "SAMPLE", request.param)
+@pytest.fixture(params=[(200, 5000), (3, 40)], ids=["all is rare", "all is frequent"])
+def rare_or_frequent(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the search take every condition for rare, or weigh them."""
+    sample, few_cases = request.param
+    monkeypatch.setattr(ranges, "SAMPLE", sample)
+    monkeypatch.setattr(finding, "FEW_CASES", few_cases)
 
 
-@pytest.mark.usefixtures("sample")
+@pytest.mark.usefixtures("rare_or_frequent")
 async def test_whatever_is_combined_finds_what_fits_newest_first_page_by_page(store: AnyStore) -> None:
     payments = some_payments()
     await store.write(lambda tx: add_all(tx, payments))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, and_, exists, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, and_, exists, func, or_, select
 
 from tillbridge.domain.lifecycle import Collection, Decider
 from tillbridge.domain.payment import Payment
@@ -14,6 +14,9 @@ from tillbridge.service.finding_port import PaymentFilter
 from tillbridge.store import tables as t
 from tillbridge.store.payments import read_where
 from tillbridge.store.ranges import Aside, Conditions, Ranges, not_at_rest, ranges_of
+
+FEW_CASES = 5_000
+"""Up to how many open cases it is quicker to begin with them than with what else is sought."""
 
 _p = t.payment.c
 _WITH_OPEN_CASE = exists().where(t.open_case.c.payment_id == _p.id, t.open_case.c.closed_at.is_(None))
@@ -25,7 +28,7 @@ def find(
 ) -> tuple[Payment, ...]:
     """List payments, newest first; of two that began at one instant the one with the smaller id comes first."""
     when = [*_times(wanted), *_behind(after)]
-    if wanted.with_open_case and wanted.receipt_number is None and wanted.patron_id is None:
+    if wanted.with_open_case and wanted.receipt_number is None and wanted.patron_id is None and _few_open(connection):
         return _read(connection, _of_open_cases([*_conditions(wanted, ()), *when], limit))
     return _read_ranges(connection, ranges_of(connection, wanted, when), wanted, when, limit)
 
@@ -62,6 +65,11 @@ def _read_ranges(
 def _read(connection: Connection, newest: Select[Any]) -> tuple[Payment, ...]:
     ids = [row.id for row in connection.execute(newest)]
     return read_where(connection, _p.id.in_(ids)) if ids else ()
+
+
+def _few_open(connection: Connection) -> bool:
+    some = select(t.open_case.c.opened_at).where(t.open_case.c.closed_at.is_(None)).limit(FEW_CASES + 1).subquery()
+    return connection.execute(select(func.count()).select_from(some)).scalar_one() <= FEW_CASES
 
 
 def _of_open_cases(conditions: Conditions, limit: int) -> Select[Any]:
