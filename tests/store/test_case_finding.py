@@ -52,7 +52,7 @@ FOUND = [
 ]
 
 
-@pytest.mark.parametrize(("wanted", "names"), FOUND, ids=str)
+@pytest.mark.parametrize(("wanted", "names"), FOUND, ids=range(len(FOUND)))
 async def test_cases_are_found_by_what_is_asked_for_page_by_page(
     store: AnyStore, wanted: CaseFilter, names: list[str]
 ) -> None:
