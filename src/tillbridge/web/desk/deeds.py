@@ -11,6 +11,9 @@ from tillbridge.service.people_port import Deed, Person
 from tillbridge.web.desk.staff_words import DECISIONS, DEEDS, branch_words, language_words, role_words
 from tillbridge.web.desk.texts import Texts
 
+FIRST = ("person", "payment", "case", "branch", "on", "action")
+"""Which facts come first; the others come in the order in which they are kept."""
+
 NOBODY = marked("a name that nobody has")
 
 FIELDS: Mapping[str, str] = {
@@ -65,6 +68,7 @@ class Teller:
         """Say what it was about; a fact that has no words here is shown as it is kept."""
         # None for branches means all of them; for anything else there is nothing to say.
         said = [(name, value) for name, value in deed.facts.items() if value is not None or name == "branches"]
+        said.sort(key=lambda each: FIRST.index(each[0]) if each[0] in FIRST else len(FIRST))
         return [self._told(name, value) for name, value in said]
 
     def _told(self, name: str, value: object) -> Detail:
