@@ -29,7 +29,7 @@ async def deeds(site: Site) -> list[DeedKind]:
 
 async def pay(colleague: Colleague, page: Shown | None = None, **fields: str | list[str]) -> Shown:
     page = page or await colleague.get(CHARGES)
-    return await colleague.send(page, PAY, **({"register": "CPL/10"} | fields))
+    return await colleague.send(page, PAY, {"register": "CPL/10", **fields})
 
 
 async def test_a_card_number_leads_to_the_patrons_charges(site: Site) -> None:
@@ -215,7 +215,8 @@ async def test_a_patron_without_charges_has_nothing_to_pay(site: Site) -> None:
 async def test_a_supervisor_records_what_the_till_took_by_hand(site: Site) -> None:
     async with signed_in(site, "sirpa", Role.SUPERVISOR) as colleague:
         page = await colleague.get(CHARGES)
-        page = await colleague.send(page, BY_HAND, register="CPL/10", charge=["1=3"], receipt="R 77", reason="no network")
+        word = {"receipt": "R 77", "reason": "no network"}
+        page = await colleague.send(page, BY_HAND, word, register="CPL/10", charge=["1=3"])
         [payment] = await payments(site)
         assert page.path == f"/payments/{payment.id}/wait"
         assert (payment.collection, payment.receipt_number) == (Collection.PAID, "R 77")

@@ -26,7 +26,7 @@ async def unknown(site: Site, **changes: str) -> str:
 
 async def say(colleague: Colleague, payment_id: str, said: str, page: Shown | None = None, **fields: str) -> Shown:
     page = page or await colleague.get(wait_of(payment_id))
-    return await colleague.send(page, f"/payments/{payment_id}/word", said=said, **fields)
+    return await colleague.send(page, f"/payments/{payment_id}/word", {"said": said} | fields)
 
 
 async def test_the_clerk_is_told_what_to_take_and_where(site: Site) -> None:
@@ -197,10 +197,9 @@ async def test_a_payment_of_another_branch_is_nobody_elses(site: Site) -> None:
         for path in (wait_of(payment_id), f"/payments/{payment_id}/live"):
             assert (await colleague.get(path)).status == 404
         page = await colleague.get("/")
-        csrf = page.sheet.form("/sign-out").fields["csrf"][0]
+        fields = {"csrf": page.sheet.form("/sign-out").fields["csrf"][0], "said": "paid", "receipt": "1"}
         for act in ("cancel", "stop", "word"):
-            shown = await colleague.post(f"/payments/{payment_id}/{act}", {"csrf": csrf, "said": "paid", "receipt": "1"})
-            assert shown.status == 404
+            assert (await colleague.post(f"/payments/{payment_id}/{act}", fields)).status == 404
     assert not (await site.bench.payment(payment_id)).cancel_wished
 
 
