@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from support.site import Site
-from support.staff import EVERYBODY, PASSWORD, Colleague, Shown, at_a_browser, signed_in
+from support.staff import PASSWORD, Colleague, Shown, at_a_browser, signed_in
 from tillbridge.service.people import Door
 from tillbridge.service.people_port import Deed, DeedKind, Role
 from tillbridge.service.tries import MOST_PER_NAME
@@ -20,7 +20,7 @@ async def change(colleague: Colleague, old: str = PASSWORD, new: str = NEW, agai
     return await colleague.send(await colleague.get("/me"), "/me/password", old=old, new=new, again=again)
 
 
-@pytest.mark.parametrize("role", EVERYBODY)
+@pytest.mark.parametrize("role", Role)
 async def test_everybody_sees_their_own_account(site: Site, role: Role) -> None:
     async with signed_in(site, "anna", role, branches=["CPL"]) as colleague:
         page = await colleague.get("/me")
@@ -74,7 +74,7 @@ async def test_a_language_chosen_meanwhile_leaves_what_an_administrator_changed(
         await colleague.send(page, "/me/language", language="fi")
     anna = await site.bench.store.read(lambda tx: tx.person("anna"))
     assert anna is not None
-    assert (anna.language, anna.roles) == ("fi", {Role.BOOKKEEPER})
+    assert (anna.language, anna.roles) == ("fi", frozenset({Role.BOOKKEEPER}))
 
 
 async def test_a_new_password_ends_the_sessions_elsewhere_and_leaves_this_one(site: Site) -> None:
