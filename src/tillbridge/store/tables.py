@@ -342,5 +342,6 @@ deed = Table(
     Column("person_id", String(200), nullable=False),
     Column("kind", String(40), nullable=False),
     Column("facts", Text, nullable=False),
+    Index("ix_deed_person_id", "person_id", "id"),
     sqlite_autoincrement=True,
 )

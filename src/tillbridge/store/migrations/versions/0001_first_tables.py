@@ -328,6 +328,8 @@ def _people() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deed")),
         sqlite_autoincrement=True,
     )
+    with op.batch_alter_table("deed", schema=None) as batch_op:
+        batch_op.create_index("ix_deed_person_id", ["person_id", "id"], unique=False)
     op.create_table(
         "person",
         sa.Column("id", sa.String(length=80), nullable=False),
@@ -454,4 +456,7 @@ def _no_people() -> None:
 
     op.drop_table("session")
     op.drop_table("person")
+    with op.batch_alter_table("deed", schema=None) as batch_op:
+        batch_op.drop_index("ix_deed_person_id")
+
     op.drop_table("deed")
