@@ -210,7 +210,7 @@ def told(engine: str, name: str, taken: Sequence[float], floor_ms: float) -> Non
     median, p99 = benching.percentile(taken, 0.5), benching.percentile(taken, 0.99)
     verdict = "" if p99 <= AIM_MS else f"  MISSED: the aim is {AIM_MS} ms"
     print(
-        f"{engine:8} {name:36} median {median:7.1f} ms  p99 {p99:7.1f} ms  ratio {median / floor_ms:6.0f}{verdict}",
+        f"{engine:8} {name:58} median {median:7.2f} ms  p99 {p99:7.2f} ms  ratio {median / floor_ms:6.0f}{verdict}",
         flush=True,
     )
 
