@@ -271,9 +271,8 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=100, help="how often each question is asked in a round")
     parser.add_argument("--engines", default=",".join(benching.ENGINES))
     chosen = parser.parse_args()
-    print(
-        f"{chosen.payments} payments, each question {ROUNDS} times {chosen.times} times, aim {AIM_MS} ms at p99; {benching.load()}"
-    )
+    asked = f"each question {chosen.times} times, best of {ROUNDS} rounds"
+    print(f"{chosen.payments} payments, {asked}, aim {AIM_MS} ms at p99; {benching.load()}")
     for engine in chosen.engines.split(","):
         with filled(engine, chosen.folder, chosen.payments) as history:
             measure(history, chosen.times)
