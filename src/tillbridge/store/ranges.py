@@ -103,7 +103,8 @@ def _candidates(connection: Connection, wanted: PaymentFilter) -> Iterator[Range
             return
     frequent = {_p.clerk: wanted.clerk, _p.total_minor: wanted.total_minor}
     yield from (Ranges((column,), ((value,),)) for column, value in frequent.items() if value is not None)
-    if wanted.branches is not None or wanted.register is not None:
+    # A clerk's index holds the places too.
+    if wanted.clerk is None and (wanted.branches is not None or wanted.register is not None):
         registers = None if wanted.register is None else {wanted.register}
         yield _pairs(connection, _PLACE, lambda place: _among(place, wanted.branches, registers))
     if wanted.collections is not None or wanted.bookings is not None:
