@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fpdf import FPDF
 from fpdf.enums import Align, XPos, YPos
+from fpdf.fonts import TTFFont
 
 FONTS = Path(__file__).parent.parent / "fonts" / "vendor" / "dejavu"
 FAMILY, BOLD = "DejaVu", "B"
@@ -35,8 +36,16 @@ class Receipt:
 
 def receipt_pdf(receipt: Receipt, made_at: datetime) -> bytes:
     """Return the PDF; the same receipt at the same moment gives the same bytes."""
+    return bytes(_set(receipt, made_at, _length(receipt, made_at)).output())
+
+
+def _length(receipt: Receipt, made_at: datetime) -> float:
+    """Set it once on a roll to see how long it becomes."""
     tried = _set(receipt, made_at, ROLL_MM)
-    return bytes(_set(receipt, made_at, tried.get_y() + EDGE_MM).output())
+    for font in tried.fonts.values():
+        if isinstance(font, TTFFont):
+            font.close()  # what is never put out keeps its files open
+    return float(tried.get_y()) + EDGE_MM
 
 
 def _set(receipt: Receipt, made_at: datetime, long_mm: float) -> FPDF:
