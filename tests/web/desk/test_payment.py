@@ -67,6 +67,7 @@ async def test_its_cases_are_shown_open_and_closed(site: Site) -> None:
     (case,) = await site.bench.cases()
     async with signed_in(site) as anna:
         page = await anna.get(f"/payments/{payment.id}")
+        assert page.sheet.links["Say what became of it"] == f"/payments/{payment.id}/wait"
         assert "open No one knows whether the till took the money." in page.text
         assert page.sheet.links["Look at the case"] == f"/cases/{case.id}"
         await site.bench.report(report(payment.id, "cancelled"), payment.id)

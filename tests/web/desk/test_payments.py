@@ -275,3 +275,12 @@ def test_what_is_no_day_is_refused(text: str) -> None:
 
 def test_a_day_may_be_typed_without_noughts() -> None:
     assert typed_day("1.2.2027") == date(2027, 2, 1)
+
+
+async def test_states_that_are_spelled_alike_have_colours_of_their_own(site: Site) -> None:
+    looked_up = make_payment("B", "2", created_at=instant(TODAY), standing=PAID_TILL, booking=Booking.UNKNOWN)
+    await store(site, make_payment("A", created_at=instant(TODAY), standing=UNKNOWN), looked_up)
+    async with signed_in(site) as anna:
+        page = await anna.get("/payments")
+    assert '<span class="tag bad">not known</span>' in page.html
+    assert '<span class="tag warn">is being looked up</span>' in page.html

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
 from tillbridge.domain.history import Event
 from tillbridge.domain.lifecycle import Booking, Collection, Decider
@@ -56,20 +57,18 @@ DIRECTIONS: Mapping[str, str] = {
 
 RECEIPT = marked("Receipt %(number)s.")
 
-TONES: Mapping[str, str] = {
-    Collection.PAID: "good",
-    Collection.UNKNOWN: "bad",
-    Collection.REFUSED: "warn",
-    Collection.REVERSED: "warn",
-    Booking.BOOKED: "good",
-    Booking.BLOCKED: "bad",
-    Booking.UNKNOWN: "warn",
-    Booking.REVERSAL_DUE: "bad",
-    Booking.REVERSING: "warn",
-    CreditState.ABSENT: "warn",
-    CreditState.VOIDED: "warn",
+_COLOURED: Mapping[str, Sequence[StrEnum]] = {
+    "good": (Collection.PAID, Booking.BOOKED, CreditState.BOOKED),
+    "warn": (
+        *(Collection.REFUSED, Collection.REVERSED, Booking.UNKNOWN, Booking.REVERSING, Booking.REVERSED),
+        *(CreditState.ABSENT, CreditState.VOIDED),
+    ),
+    "bad": (Collection.UNKNOWN, Booking.BLOCKED, Booking.REVERSAL_DUE),
 }
-"""Which colour goes with a state; its word says the same."""
+TONES: Mapping[tuple[type, str], str] = {
+    (type(state), state): tone for tone, states in _COLOURED.items() for state in states
+}
+"""Which colour goes with a state; its word says the same. States of two kinds may be spelled alike."""
 
 
 def collection_words(texts: Texts, payment: Payment) -> str:
@@ -97,9 +96,9 @@ def direction_words(texts: Texts, message: Message) -> str:
     return texts.gettext(DIRECTIONS.get(message.direction, message.direction))
 
 
-def tone_of(state: str) -> str:
+def tone_of(state: StrEnum) -> str:
     """Name the colour of a state."""
-    return TONES.get(state, "plain")
+    return TONES.get((type(state), state), "plain")
 
 
 def event_words(texts: Texts, event: Event) -> str:
