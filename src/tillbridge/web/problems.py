@@ -36,6 +36,8 @@ CONFLICT = frozenset(
     {
         *("claimed", "decided", "not_unknown", "not_at_register", "not_blocked", "receipt_used"),
         *("second_look_waits", "overtaken", "person_exists", "last_administrator"),
+        # Of the pages alone.
+        "no_receipt",
     }
 )
 FORBIDDEN = frozenset(

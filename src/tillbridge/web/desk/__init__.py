@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from tillbridge.web.desk import charges, front, journal, me, patrons, people, signing, waiting
+from tillbridge.web.desk import charges, front, journal, me, patrons, payment, payments, people, receipts, signing, waiting
 from tillbridge.web.desk.routing import DeskRouter
 
 desk = DeskRouter()
-for _part in (signing, front, patrons, charges, waiting, people, journal, me):
+for _part in (signing, front, patrons, charges, waiting, people, journal, me, payments, payment, receipts):
     desk.include_router(_part.routes)

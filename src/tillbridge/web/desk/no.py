@@ -151,6 +151,18 @@ SAID: Mapping[str, tuple[str, str]] = {
     ),
     "not_blocked": (marked("The booking is not waiting for a person any more."), marked("Look at what became of it.")),
     "wrong_action": (marked("This cannot be decided like that."), marked("Choose what is offered.")),
+    # Looking for payments.
+    "wrong_day": (marked("This is no day."), marked("Choose it in the calendar, or type it like 29.11.2026.")),
+    "days_turned_round": (marked("The first day is after the last one."), marked("Change one of them.")),
+    "wrong_state": (marked("There is no such state to look for."), marked("Choose one that is shown.")),
+    "wrong_cursor": (
+        marked("This place in the list cannot be found any more."),
+        marked("Begin with the newest payments."),
+    ),
+    "no_receipt": (
+        marked("There is no receipt: this payment has not been paid."),
+        marked("Look at what became of the payment."),
+    ),
     "search_too_wide": (
         marked("This search takes too long."),
         marked("Name a shorter time, or more of what you know."),
