@@ -122,6 +122,21 @@ SAID: Mapping[str, tuple[str, str]] = {
     ),
     "not_blocked": (marked("The booking is not waiting for a person any more."), marked("Look at what became of it.")),
     "wrong_action": (marked("This cannot be decided like that."), marked("Choose what is offered.")),
+    # What an administrator changes.
+    "switch_changed": (
+        marked("Somebody else has switched this branch meanwhile. Nothing was done."),
+        marked("Look at how it is now, and whether it must still be switched."),
+    ),
+    "map_changed": (
+        marked("Somebody else has changed the product map meanwhile. Nothing was done."),
+        marked("Look below at what your text would change now, and decide again."),
+    ),
+    "map_unchanged": (marked("The product map is the same already."), marked("There is nothing to change.")),
+    "map_for_all": (
+        marked("The product map is for all branches, and your account is for some of them."),
+        marked("Ask an administrator of all branches."),
+    ),
+    "no_such_version": (marked("There is no such version of the product map."), marked("Choose one from the list.")),
     "search_too_wide": (
         marked("This search takes too long."),
         marked("Name a shorter time, or more of what you know."),
