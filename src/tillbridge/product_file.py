@@ -83,7 +83,10 @@ def _code(name: str, debit_type: ScalarNode, node: Node) -> str:
         raise _error(name, debit_type, what, remedy, type=debit_type.value)
     code = str(node.value).strip()
     if len(code) > CODE_LIMIT or not code.isprintable() or set(code) & NOT_IN_CODES:
-        what, remedy = marked("%(code)s is no product code"), marked("A code has at most %(most)s characters, and no ; or '")
+        what, remedy = (
+            marked("%(code)s is no product code"),
+            marked("A code has at most %(most)s characters, and no ; or '"),
+        )
         raise _error(name, debit_type, what, remedy, code=repr(code), most=str(CODE_LIMIT))
     return code
 

@@ -131,6 +131,10 @@ SAID: Mapping[str, tuple[str, str]] = {
         marked("Somebody else has changed the product map meanwhile. Nothing was done."),
         marked("Look below at what your text would change now, and decide again."),
     ),
+    "map_too_long": (
+        marked("The product map is too long for this page."),
+        marked("Use the command on the bridge's machine: tillbridge products load."),
+    ),
     "map_unchanged": (marked("The product map is the same already."), marked("There is nothing to change.")),
     "map_for_all": (
         marked("The product map is for all branches, and your account is for some of them."),
