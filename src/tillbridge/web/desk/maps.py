@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from tillbridge.domain.product_map import DEFAULT, BranchOff, Difference, NoProductCode, ProductMap, differences
 from tillbridge.errors import SettingsError, WrongProductMap
@@ -118,7 +119,7 @@ def parsed(text: str) -> ProductMap | None:
 def changed_entries(versions: Sequence[ProductMapVersion]) -> list[int | None]:
     """Count how many entries each version changed against the one behind it in the list; None where nobody can tell."""
     maps = [parsed(version.text) for version in versions] + [NOTHING]
-    pairs = zip(maps[:-1], maps[1:], strict=True)
+    pairs = pairwise(maps)
     return [None if new is None or old is None else len(differences(old, new)) for new, old in pairs]
 
 

@@ -62,6 +62,10 @@ SAID: Mapping[str, tuple[str, str]] = {
         marked("Something in the form cannot be read."),
         marked("Look at what you typed, and send it again."),
     ),
+    "form_too_long": (
+        marked("What you sent is too long. Nothing was done."),
+        marked("Go back, make it shorter, and send it again."),
+    ),
     "store_unavailable": (
         marked("The database cannot be used right now."),
         marked("Look whether it was done before you try again. Tell your administrator if this goes on."),

@@ -12,10 +12,8 @@ from fastapi.responses import Response
 from tillbridge.errors import Declined, SettingsError
 from tillbridge.product_file import parse_product_map
 from tillbridge.service.administering import change_seen_product_map, need_all_branches
-from tillbridge.service.administration_port import ProductMapVersion
 from tillbridge.service.people_port import Right
 from tillbridge.service.products import FILE
-from tillbridge.service.store_port import Transaction
 from tillbridge.web.desk.maps import NOTHING, columns, meaning, origin_words, parsed, table, wrong_of
 from tillbridge.web.desk.no import explained
 from tillbridge.web.desk.places import branch_name
@@ -47,15 +45,15 @@ async def products(visit: Visiting) -> Response:
         lambda tx: (tx.product_map(), tx.product_map_from(FILE), tx.debit_types())
     )
     installation = await asyncio.to_thread(visit.bridge.checks.look)
-    shown = (parsed(counting.text) if counting else None) or NOTHING
+    codes = (parsed(counting.text) if counting else None) or NOTHING
     branches = list(visit.bridge.world.branches)
-    rows = table(shown, branches, seen)
+    rows = table(codes, branches, seen)
     file = installation.map_text
     return visit.page(
         "products.html",
-        version=counting,
+        shown=counting,
         origin=origin_words(visit.texts, counting) if counting else "",
-        columns=[(name, branch_name(visit, name), _switched_off(visit, name)) for name in columns(shown, branches)],
+        columns=[(name, branch_name(visit, name), _switched_off(visit, name)) for name in columns(codes, branches)],
         rows=rows,
         missed=[row.debit_type for row in rows if row.missed],
         map_file=visit.bridge.map_file,
@@ -103,11 +101,6 @@ async def change(visit: Visiting, form: OwnForm) -> Response:
     return visit.go("/settings/products")
 
 
-def counting_before(tx: Transaction, version: int) -> ProductMapVersion | None:
-    """Return the version before one."""
-    return next(iter(tx.product_map_versions(1, version)), None)
-
-
 def _need(visit: Visit) -> None:
     visit.need(Right.SETTINGS)
     need_all_branches(visit.person)
@@ -153,7 +146,7 @@ async def _review(visit: Visit, draft: Draft, no: Declined | None = None) -> Res
         "means": means,
         "same": counting is not None and counting.text == draft.text,
         "told": explained(visit.texts, no) if no else None,
-        "version": counting,
+        "shown": counting,
         "name": lambda branch: branch_name(visit, branch),
     }
     return visit.page("product_preview.html", status_of(no.code) if no else 200, **context)
@@ -162,10 +155,6 @@ async def _review(visit: Visit, draft: Draft, no: Declined | None = None) -> Res
 def _need_short(draft: Draft) -> None:
     if len(draft.text) > TEXT_LIMIT:
         raise Declined("map_too_long", f"A product map that comes from a page has at most {TEXT_LIMIT} characters.")
-
-
-def _name(visit: Visit, branch: str) -> str:
-    return branchbranch_name(visit, branch)
 
 
 def _switched_off(visit: Visit, branch: str) -> bool:

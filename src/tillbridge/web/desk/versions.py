@@ -8,12 +8,13 @@ import asyncio
 from fastapi import Query
 from fastapi.responses import Response
 
+from tillbridge.domain.product_map import differences
 from tillbridge.errors import Declined
 from tillbridge.service.administration_port import ProductMapVersion
 from tillbridge.service.people_port import Right
 from tillbridge.service.store_port import Transaction
 from tillbridge.web.api.forms import Version
-from tillbridge.web.desk.maps import NOTHING, changed_entries, differences, origin_words, parsed
+from tillbridge.web.desk.maps import NOTHING, changed_entries, origin_words, parsed
 from tillbridge.web.desk.places import branch_name
 from tillbridge.web.desk.routing import DeskRouter
 from tillbridge.web.desk.visit import Visiting
@@ -50,7 +51,7 @@ async def one_version(version: Version, visit: Visiting) -> Response:
     new, old = parsed(found.text), parsed(earlier.text) if earlier else NOTHING
     return visit.page(
         "product_version.html",
-        version=found,
+        shown=found,
         origin=origin_words(visit.texts, found),
         earlier=earlier,
         entries=None if new is None or old is None else differences(old, new),
