@@ -133,7 +133,11 @@ async def test_a_branch_that_would_be_switched_on_is_told(site: Site) -> None:
 
 
 WRONG = {
-    "a code that is none": (FIRST + "MPL:\n  LOST: 1;2\n", "Line 7: '1;2' is no product code.", "at most 25 characters"),
+    "a code that is none": (
+        FIRST + "MPL:\n  LOST: 1;2\n",
+        "Line 7: '1;2' is no product code.",
+        "at most 25 characters",
+    ),
     "no YAML": ("CPL:\n  LOST: 1\n RENT: 2\n", "Line 3: this is not valid YAML", "begin in the same column"),
     "a list": ("- 1\n", "Line 1: a mapping is expected here.", "Write it as branch: codes."),
     "nothing": (" ", "a mapping is expected here.", "Nothing was changed."),

@@ -46,7 +46,7 @@ async def test_the_branches_of_a_register_server_are_those_that_the_person_sees(
     await site.at_register()
     async with signed_in(site, "anna", Role.CLERK, branches=["CPL"]) as colleague:
         text = (await colleague.get("/servers")).text
-        assert "Pääkirjasto Kassa 1 10 – last heard of" in text
+        assert "Pääkirjasto Kassa 1 (10) : last heard of" in text
         assert "OFF" not in text
     async with signed_in(site, "ville", Role.CLERK, branches=["OFF"]) as colleague:
         text = (await colleague.get("/servers")).text

@@ -108,8 +108,8 @@ async def test_the_registers_say_when_they_were_last_heard_of(site: Site) -> Non
     await site.at_register()
     async with signed_in(site, "otto", Role.ADMINISTRATOR) as colleague:
         text = (await colleague.get("/settings")).text
-        assert "Kassa 1 10 – last heard of" in text
-        assert "Kassa 2 11 – not heard of yet" in text
+        assert "Kassa 1 (10) : last heard of" in text
+        assert "Kassa 2 (11) : not heard of yet" in text
 
 
 async def test_what_the_settings_file_says_stands_there_with_its_name(site: Site) -> None:

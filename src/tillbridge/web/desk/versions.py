@@ -54,7 +54,7 @@ async def one_version(version: Version, visit: Visiting) -> Response:
         shown=found,
         origin=origin_words(visit.texts, found),
         earlier=earlier,
-        entries=None if new is None or old is None else differences(old, new),
+        changes=None if new is None or old is None else differences(old, new),
         counting=counting,
         name=lambda branch: branch_name(visit, branch),
     )
