@@ -94,7 +94,7 @@ class Checks:
             async with asyncio.timeout(self._limit_s):
                 found = await check(await asyncio.to_thread(self.look))
         except TimeoutError:
-            _log.warning("a check took too long and was ended", limit_s=self._limit_s)
+            _log.warning("a check took too long and was ended")
             return Checked(begun.by, self._clock.now(), Outcome.TOO_SLOW)
         except Exception:  # noqa: BLE001 - logged; the bridge goes on
             _log.exception("a check has failed")

@@ -113,11 +113,15 @@ def _counted(visit: Visit, tx: Transaction) -> dict[str, Any]:
     gettext, tasks = visit.texts.gettext, tx.count_tasks(visit.bridge.world.clock.now())
     undecided, unbooked = tx.count_undecided(), tx.count_unbooked()
     return {
-        "tasks": [(gettext(words), tasks.get(kind, Waiting(0, None, 0))) for kind, words in TASKS.items()],
+        "tasks": [(gettext(words), tasks[kind]) for kind, words in TASKS.items() if _to_do(tasks.get(kind))],
         "at_till": [(gettext(COLLECTIONS[Collection(state)]), tally) for state, tally in sorted(undecided.items())],
         "to_book": [(gettext(BOOKINGS[Booking(state)]), tally) for state, tally in sorted(unbooked.items())],
         "cases": _sum(tx.count_cases(visit.person.branches)),
     }
+
+
+def _to_do(waiting: Waiting | None) -> bool:
+    return waiting is not None and bool(waiting.due or waiting.leased)
 
 
 def _sum(tallies: Mapping[str, Tally]) -> Tally:
