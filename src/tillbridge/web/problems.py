@@ -37,14 +37,14 @@ CONFLICT = frozenset(
         *("claimed", "decided", "not_unknown", "not_at_register", "not_blocked", "receipt_used"),
         *("second_look_waits", "overtaken", "person_exists", "last_administrator"),
         # Of the pages alone.
-        "no_receipt",
+        *("no_receipt", "switch_changed", "map_changed"),
     }
 )
 FORBIDDEN = frozenset(
     {
         *("scope_missing", "branch_not_allowed", "own_decision", "not_own_decision"),
         # Of the pages alone.
-        *("not_allowed", "other_branch", "foreign_page", "stale_page", "wrong_password"),
+        *("not_allowed", "other_branch", "foreign_page", "stale_page", "wrong_password", "map_for_all"),
     }
 )
 AWAY = frozenset({"library_unavailable", "store_unavailable"})

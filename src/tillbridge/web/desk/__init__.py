@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from tillbridge.web.desk import charges, front, journal, me, patrons, payment, payments, people, receipts, signing, waiting
+from tillbridge.web.desk import charges, check, front, journal, me, patrons, payment, payments, people, products, receipts, servers, settings, signing, versions, waiting
 from tillbridge.web.desk.routing import DeskRouter
 
 desk = DeskRouter()
-for _part in (signing, front, patrons, charges, waiting, people, journal, me, payments, payment, receipts):
+for _part in (signing, front, patrons, charges, waiting, people, journal, me, payments, payment, receipts, settings, products, versions, check, servers):
     desk.include_router(_part.routes)

@@ -67,6 +67,10 @@ SAID: Mapping[str, tuple[str, str]] = {
         marked("Something in the form cannot be read."),
         marked("Look at what you typed, and send it again."),
     ),
+    "form_too_long": (
+        marked("What you sent is too long. Nothing was done."),
+        marked("Go back, make it shorter, and send it again."),
+    ),
     "store_unavailable": (
         marked("The database cannot be used right now."),
         marked("Look whether it was done before you try again. Tell your administrator if this goes on."),
@@ -163,6 +167,25 @@ SAID: Mapping[str, tuple[str, str]] = {
         marked("There is no receipt: this payment has not been paid."),
         marked("Look at what became of the payment."),
     ),
+    # What an administrator changes.
+    "switch_changed": (
+        marked("Somebody else has switched this branch meanwhile. Nothing was done."),
+        marked("Look at how it is now, and whether it must still be switched."),
+    ),
+    "map_changed": (
+        marked("Somebody else has changed the product map meanwhile. Nothing was done."),
+        marked("Look below at what your text would change now, and decide again."),
+    ),
+    "map_too_long": (
+        marked("The product map is too long for this page."),
+        marked("Use the command on the bridge's machine: tillbridge products load."),
+    ),
+    "map_unchanged": (marked("The product map is the same already."), marked("There is nothing to change.")),
+    "map_for_all": (
+        marked("The product map is for all branches, and your account is for some of them."),
+        marked("Ask an administrator of all branches."),
+    ),
+    "no_such_version": (marked("There is no such version of the product map."), marked("Choose one from the list.")),
     "search_too_wide": (
         marked("This search takes too long."),
         marked("Name a shorter time, or more of what you know."),
