@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from tillbridge.web.desk import charges, front, patrons, signing, waiting
+from tillbridge.web.desk import case, cases, charges, front, patrons, second_looks, signing, waiting
 from tillbridge.web.desk.routing import DeskRouter
 
 desk = DeskRouter()
-for _part in (signing, front, patrons, charges, waiting):
+for _part in (signing, front, patrons, charges, waiting, cases, case, second_looks):
     desk.include_router(_part.routes)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tillbridge.domain.history import Event
-from tillbridge.domain.lifecycle import Booking, Collection, Decider
+from tillbridge.domain.lifecycle import STANDINGS, Booking, Collection, Decider
 from tillbridge.domain.payment import Payment
 from tillbridge.marking import marked
 from tillbridge.service.store_port import CaseKind
@@ -43,6 +43,7 @@ DECIDERS: Mapping[Decider, str] = {
 }
 
 RECEIPT = marked("Receipt %(number)s.")
+AGREED = marked("%(person)s agreed.")
 
 TONES: Mapping[str, str] = {
     Collection.PAID: "good",
@@ -63,6 +64,15 @@ def collection_words(texts: Texts, payment: Payment) -> str:
     return texts.gettext(COLLECTIONS[payment.collection])
 
 
+def standing_words(texts: Texts, stored: str) -> str:
+    """Say a collection state that was stored as text, with whose word it rests on; what is none stays as it is."""
+    for standing in STANDINGS:
+        if stored == str(standing):
+            words = texts.gettext(COLLECTIONS[standing.state])
+            return f"{words} ({texts.gettext(DECIDERS[standing.by])})" if standing.by else words
+    return stored
+
+
 def booking_words(texts: Texts, payment: Payment) -> str:
     """Say what is known about the booking in the library system."""
     return texts.gettext(BOOKINGS[payment.booking])
@@ -80,6 +90,8 @@ def event_words(texts: Texts, event: Event) -> str:
         words += f" ({texts.gettext(str(why))})"
     if receipt := event.facts.get("receipt"):
         words += " " + texts.gettext(RECEIPT) % {"number": receipt}
+    if person := event.facts.get("seconded_by"):
+        words += " " + texts.gettext(AGREED) % {"person": person}
     return words
 
 
@@ -94,7 +106,11 @@ def remark_words(texts: Texts, payment: Payment) -> list[str]:
     return [texts.gettext(REMARKS[each]) for each in payment.remarks] if payment.booking is Booking.BOOKED else []
 
 
-ACTORS: Mapping[str, str] = {"bridge": marked("the bridge"), "till": marked("the till")}
+ACTORS: Mapping[str, str] = {
+    "bridge": marked("the bridge"),
+    "till": marked("the till"),
+    "library": marked("the library system"),
+}
 
 
 def actor_words(texts: Texts, actor: str) -> str:
