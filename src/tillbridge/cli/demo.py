@@ -18,10 +18,11 @@ import uvloop
 
 from tillbridge.cli.serve import log_as_json
 from tillbridge.demo.once import walk
+from tillbridge.demo.past import let_a_morning_pass
 from tillbridge.demo.show import told
 from tillbridge.demo.stage import Stage, set_stage
 from tillbridge.errors import TillbridgeError
-from tillbridge.operation.logs import Level
+from tillbridge.operation.logs import Level, log_from
 
 
 def demo(
@@ -60,6 +61,9 @@ async def _until_stopped(folder: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with set_stage(folder) as stage:
+        log_from(Level.ERROR)  # what a staged morning has to be warned of is on the pages
+        await let_a_morning_pass(stage)
+        log_from(Level.WARNING)
         typer.echo("\n".join(_directions(stage)))
         sys.stdout.flush()
         await stop.wait()
@@ -77,8 +81,8 @@ def _directions(stage: Stage) -> Iterator[str]:
     yield f"  {pay}              everything that Matti Virtanen owes"
     yield f"  {pay} --sum 5.00   a part of it"
     yield ""
-    yield "and the cashier: press Cash, Card or Cancel at register 10 on the till's page. The terminal tells;"
-    yield "reload the library's page to see the payment on the account. Try the till's fault switches too."
+    yield "and the cashier: press Cash, Card or Cancel at register 10 on the till's page. The terminal tells the rest."
+    yield "Reload the library's page to see the payment on the account. Try the till's fault switches too."
     yield ""
     yield f"The bridge answers at {stage.address}. Stop with Ctrl-C."
 

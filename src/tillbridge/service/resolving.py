@@ -213,10 +213,10 @@ def carry_out(tx: Transaction, world: World, matter: Matter, word: Word) -> None
         overtake(tx, matter.second_looks(tx), world.clock.now(), word.person, "a person has decided meanwhile")
     if case is not None and word.action is not Action.LOOK:
         tx.close_case(case.id, world.clock.now(), word.person, word.resolution)
-    if payment is not None and word.action in OUTCOMES:
-        _take_outcome(tx, world, payment, word)
-    elif payment is not None and case is not None:
+    if payment is not None and case is not None:
         _decide(tx, world, case, payment, word)
+    elif payment is not None:
+        _take_outcome(tx, world, payment, word)
 
 
 def _open_case(tx: Transaction, case_id: int) -> Case:
@@ -233,6 +233,8 @@ def _decide(tx: Transaction, world: World, case: Case, payment: Payment, word: W
     if case.kind is CaseKind.CREDIT_VOIDED and word.action is not Action.OTHER_PATRON:
         _take_for_void(tx, payment, case)
     match word.action:
+        case Action.PAID | Action.NOT_PAID:
+            _take_outcome(tx, world, payment, word)
         case Action.LOOK:
             if payment.booking in (Booking.UNKNOWN, *SETTLED_THERE):
                 tx.add_task(payment.id, TaskKind.LOOK_UP, now)
@@ -241,7 +243,7 @@ def _decide(tx: Transaction, world: World, case: Case, payment: Payment, word: W
             tx.append_event(payment.id, now, word.person, "look", facts)
         case Action.BOOK | Action.OTHER_PATRON:
             _book_again(tx, world, payment, case, word, facts)
-        case Action.SETTLED:  # the last case: outcomes go another way
+        case Action.SETTLED:  # the last case
             _settle(tx, collecting, payment, case, word, facts)
 
 

@@ -212,10 +212,10 @@ async def _page(http: aiohttp.ClientSession, address: str) -> str:
 
 
 async def _waiting(http: aiohttp.ClientSession, till: str) -> str:
-    """Wait until a payment waits at the till, and return its id."""
+    """Wait until a payment waits at register 10, and return its id."""
 
     async def look() -> str | None:
-        async with http.get(f"{till}api/payments?state=waiting") as answer:
+        async with http.get(f"{till}api/payments?office=10&state=waiting") as answer:
             waiting = await answer.json()
         return str(waiting[0]["id"]) if waiting else None
 
