@@ -225,7 +225,7 @@ async def test_money_of_no_known_payment_is_for_people_of_all_branches(site: Sit
         assert f"Number of the payment in the report {STRAY_ID}" in page.text
         assert "Sum that the till names €13.00" in page.text
         assert "as it came" not in page.text
-        assert "no payment is known" in (await colleague.get("/cases")).text
+        assert "€13.00 no payment is known" in (await colleague.get("/cases")).text
 
 
 async def test_the_raw_report_of_a_stray_is_for_administrators_alone(site: Site) -> None:
@@ -309,7 +309,7 @@ async def test_a_case_shows_charges_by_name_sums_as_money_and_what_is_lacking(si
     async with signed_in(site, "eeva", Role.SUPERVISOR) as colleague:
         page = await colleague.get(f"/cases/{case.id}")
         assert "<script>alert" not in page.html
-        assert "Collected and owed by none of the charges €1.50" in page.text
+        assert "Collected more than the charges owe €1.50" in page.text
         assert "Not booked yet €1.50 of “Kadonnut kirja <script>alert(1)</script>”" in page.text
         assert "<script>alert(2)</script>" in page.text
         assert page.sheet.links["Everything about this payment"] == f"/payments/{case.payment_id}"

@@ -99,7 +99,7 @@ FACTS: Mapping[str, tuple[str, Say] | None] = {
     "sum_minor": (marked("Sum that the till names"), _cents),
     "collected_minor": (marked("The till collected"), _cents),
     "total_minor": (marked("Asked for"), _cents),
-    "surplus": (marked("Collected and owed by none of the charges"), _exact),
+    "surplus": (marked("Collected more than the charges owe"), _exact),
     "credit": (marked("Credit in the library system"), _plain),
     "credits": (marked("Credits in the library system"), _list),
     "amount": (marked("Sum of the credit"), _exact),

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from fastapi.responses import Response
 
+from tillbridge.domain.payment import Payment
 from tillbridge.errors import Declined
 from tillbridge.service.people_port import Right
 from tillbridge.service.second_look_port import SecondLook
@@ -29,6 +30,7 @@ PAGE = 25
 CLOSED = "closed"
 _HOUR_S = 3600.0
 _LAST_NUMBER = 2**31
+_MOST_BRANCH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,6 @@ def _asked(visit: Visit, state: str, kind: str, branch: str, after: str) -> Aske
     return Asked(CLOSED if state == CLOSED else "", kind, branch, int(after) if after else None)
 
 
-_MOST_BRANCH = 100
-
-
 async def _read(visit: Visit, asked: Asked) -> dict[str, Any]:
     return await visit.bridge.world.store.search(lambda tx: _shown(visit, tx, asked))
 
@@ -112,6 +111,7 @@ def _row(visit: Visit, tx: Transaction, case: Case, now: float) -> dict[str, Any
         "case": case,
         "what": case_words(visit.texts, case.kind)[0],
         "payment": payment,
+        "sum": _sum(visit, case, payment),
         "place": _place(visit, payment),
         # In whole hours: what time alone changes is not sent every moment.
         "hours": (now - case.opened_at) // _HOUR_S * _HOUR_S,
@@ -120,7 +120,15 @@ def _row(visit: Visit, tx: Transaction, case: Case, now: float) -> dict[str, Any
     }
 
 
-def _place(visit: Visit, payment: Any) -> tuple[str, str]:
+def _sum(visit: Visit, case: Case, payment: Payment | None) -> str:
+    """Write a payment's sum; where there is no payment, the one that the till has named, if it has."""
+    if payment is not None:
+        return visit.texts.money(payment.total.minor, payment.currency)
+    named = case.facts.get("sum_minor")
+    return visit.texts.money(named, visit.bridge.world.library.currency) if isinstance(named, int) else ""
+
+
+def _place(visit: Visit, payment: Payment | None) -> tuple[str, str]:
     if payment is None:
         return "", ""
     return register_name(visit, payment.branch, payment.register), branch_name(visit, payment.branch)
