@@ -112,6 +112,7 @@ class DeedKind(StrEnum):
     SECOND_LOOK_WISHED = "second_look_wished"
     SECOND_LOOK_AGREED = "second_look_agreed"
     SECOND_LOOK_REFUSED = "second_look_refused"
+    SECOND_LOOK_WITHDRAWN = "second_look_withdrawn"
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,20 @@ async def _resolve(world: World, word: Word, read: Callable[[Transaction], Matte
     world.notifier.changed()
 
 
+def fitting(matter: Matter) -> tuple[Action, ...]:
+    """List what can be decided about a case as its payment stands now: what `need_fit` may let pass."""
+    allowed = OUTCOMES if matter.case is None else ACTIONS[matter.case.kind]
+    return tuple(action for action in Action if action in allowed and _possible(matter.payment, action))
+
+
+def _possible(payment: Payment | None, action: Action) -> bool:
+    if payment is None:
+        return True
+    if action in OUTCOMES:
+        return not isinstance(payment.after(OUTCOMES[action]), Reaction)
+    return action not in (Action.BOOK, Action.OTHER_PATRON) or payment.booking is Booking.BLOCKED
+
+
 def need_reason(word: Word) -> None:
     """Raise Declined where a word is nobody's, or says not why."""
     if not word.reason.strip() or not word.person.strip():

@@ -147,6 +147,10 @@ SAID: Mapping[str, tuple[str, str]] = {
     # What is no longer so.
     "no_such_payment": (marked("There is no such payment."), marked("Look for it among the payments.")),
     "no_such_case": (marked("There is no such open case: somebody has decided it."), marked("Look at the open cases.")),
+    "no_such_second_look": (
+        marked("This decision does not wait for a second look any more."),
+        marked("Look at what became of it."),
+    ),
     "decided": (marked("This payment is decided already."), marked("Look at what became of it.")),
     "not_unknown": (marked("This payment is not in doubt any more."), marked("Look at what became of it.")),
     "not_at_register": (

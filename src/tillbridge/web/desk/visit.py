@@ -116,6 +116,11 @@ class Visit(Guest):
             raise Declined("no_such_payment", "There is no such payment.")
         return payment
 
+    def concerned(self, tx: Transaction, payment_id: str | None) -> bool:
+        """Tell whether this person may see what has to do with a payment; what has none belongs to no branch."""
+        payment = tx.payment(payment_id) if payment_id else None
+        return self.person.branches is None or (payment is not None and self.person.sees(payment.branch))
+
     def branches(self) -> list[str]:
         """Name the branches of the settings that this person sees."""
         return [name for name in self.bridge.world.branches if self.person.sees(name)]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from tillbridge.domain.history import Event
-from tillbridge.domain.lifecycle import Booking, Collection, Decider
+from tillbridge.domain.lifecycle import STANDINGS, Booking, Collection, Decider
 from tillbridge.domain.payment import Payment
 from tillbridge.marking import marked
 from tillbridge.service.store_port import CaseKind, CreditState, Message, StoredCredit
@@ -56,6 +56,7 @@ DIRECTIONS: Mapping[str, str] = {
 }
 
 RECEIPT = marked("Receipt %(number)s.")
+AGREED = marked("%(person)s agreed.")
 
 _COLOURED: Mapping[str, Sequence[StrEnum]] = {
     "good": (Collection.PAID, Booking.BOOKED, CreditState.BOOKED),
@@ -74,6 +75,15 @@ TONES: Mapping[tuple[type, str], str] = {
 def collection_words(texts: Texts, payment: Payment) -> str:
     """Say what is known about the money at the till."""
     return texts.gettext(COLLECTIONS[payment.collection])
+
+
+def standing_words(texts: Texts, stored: str) -> str:
+    """Say a collection state that was stored as text, with whose word it rests on; what is none stays as it is."""
+    for standing in STANDINGS:
+        if stored == str(standing):
+            words = texts.gettext(COLLECTIONS[standing.state])
+            return f"{words} ({texts.gettext(DECIDERS[standing.by])})" if standing.by else words
+    return stored
 
 
 def booking_words(texts: Texts, payment: Payment) -> str:
@@ -108,6 +118,8 @@ def event_words(texts: Texts, event: Event) -> str:
         words += f" ({texts.gettext(str(why))})"
     if receipt := event.facts.get("receipt"):
         words += " " + texts.gettext(RECEIPT) % {"number": receipt}
+    if person := event.facts.get("seconded_by"):
+        words += " " + texts.gettext(AGREED) % {"person": person}
     return words
 
 
@@ -122,7 +134,11 @@ def remark_words(texts: Texts, payment: Payment) -> list[str]:
     return [texts.gettext(REMARKS[each]) for each in payment.remarks] if payment.booking is Booking.BOOKED else []
 
 
-ACTORS: Mapping[str, str] = {"bridge": marked("the bridge"), "till": marked("the till")}
+ACTORS: Mapping[str, str] = {
+    "bridge": marked("the bridge"),
+    "till": marked("the till"),
+    "library": marked("the library system"),
+}
 
 
 def actor_words(texts: Texts, actor: str) -> str:
