@@ -51,10 +51,14 @@ def _with_a_sign(element: Aside, compiler: SQLCompiler, **options: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """Name the leading columns of an index that goes on with the time, and which values of them are sought."""
+    """Name the leading columns of an index that goes on with the time, and which values of them are sought.
+
+    `besides` are conditions that the index tells too, behind the time.
+    """
 
     columns: tuple[Column[Any], ...]
     values: tuple[tuple[Any, ...], ...]
+    besides: tuple[ColumnElement[bool], ...] = ()
 
     def newest(self, conditions: Conditions, limit: int) -> Select[Any]:
         """Return the statement for the instants and ids of the newest payments there that fit, newest first."""
@@ -66,7 +70,7 @@ class Ranges:
 
     def reach(self, connection: Connection, when: Conditions) -> float:
         """Return how far back the newest payments there lie: the further, the rarer they are."""
-        last = self.newest(when, SAMPLE).limit(1).offset(SAMPLE - 1)
+        last = self.newest([*when, *self.besides], SAMPLE).limit(1).offset(SAMPLE - 1)
         found: float | None = connection.execute(last).scalar()
         return float("-inf") if found is None else found
 
@@ -101,14 +105,22 @@ def _candidates(connection: Connection, wanted: PaymentFilter) -> Iterator[Range
         if value is not None:
             yield Ranges((column,), ((value,),))
             return
-    frequent = {_p.clerk: wanted.clerk, _p.total_minor: wanted.total_minor}
-    yield from (Ranges((column,), ((value,),)) for column, value in frequent.items() if value is not None)
-    # A clerk's index holds the places too.
-    if wanted.clerk is None and (wanted.branches is not None or wanted.register is not None):
+    if wanted.total_minor is not None:
+        yield Ranges((_p.total_minor,), ((wanted.total_minor,),))
+    if wanted.clerk is not None:
+        yield Ranges((_p.clerk,), ((wanted.clerk,),), tuple(_at_place(wanted)))
+    elif wanted.branches is not None or wanted.register is not None:
         registers = None if wanted.register is None else {wanted.register}
         yield _pairs(connection, _PLACE, lambda place: _among(place, wanted.branches, registers))
     if wanted.collections is not None or wanted.bookings is not None:
         yield _pairs(connection, _STATE, lambda state: _among(state, wanted.collections, wanted.bookings))
+
+
+def _at_place(wanted: PaymentFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.branches is not None:
+        yield Aside(_p.branch).in_(sorted(wanted.branches))
+    if wanted.register is not None:
+        yield Aside(_p.register) == wanted.register
 
 
 def _among(pair: Pair, *sought: frozenset[str] | set[str] | None) -> bool:
