@@ -149,17 +149,20 @@ def at_a_terminal(desk: Desk, answers: list[str], *arguments: str) -> tuple[int,
     mine, its = pty.openpty()
     command = [sys.executable, "-c", "from tillbridge.cli import app; app()", *arguments]
     command += ["--settings", str(desk.settings)]
-    with subprocess.Popen(command, stdin=its, stdout=its, stderr=its, start_new_session=True) as process:
+    process = subprocess.Popen(command, stdin=its, stdout=its, stderr=its, start_new_session=True)
+    try:
         os.close(its)
         shown = ""
-        for answer in answers:
-            asked = shown.count(": ")
-            while shown.count(": ") == asked:
+        for n, answer in enumerate(answers, 1):
+            while len(re.findall(r"(Password|again): ", shown)) < n:
                 shown += os.read(mine, 1024).decode()
             os.write(mine, f"{answer}\n".encode())
         shown += _rest(mine)
-    os.close(mine)
-    return process.returncode, shown
+        return process.wait(10), shown
+    finally:
+        process.kill()
+        process.wait()
+        os.close(mine)
 
 
 def _rest(terminal: int) -> str:

@@ -15,6 +15,7 @@ import pytest_asyncio
 from sqlalchemy import URL
 from typer.testing import CliRunner
 
+from support.people import PASSWORD
 from support.postgres import conninfo
 from support.stores import ENGINES, quick_postgres, server_for
 from tillbridge.cli import app
@@ -128,3 +129,19 @@ async def test_a_product_map_that_is_loaded_counts(beside: Running, tmp_path: Pa
         return what.code("CPL", "OVERDUE") == "1000"
 
     await until(back)
+
+
+async def test_an_account_opens_the_door_until_it_is_withdrawn(beside: Running, tmp_path: Path) -> None:
+    (tmp_path / "first").write_text(PASSWORD)
+    clerk = ("--name", "Ville", "--role", "clerk", "--password-file", str(tmp_path / "first"), "--by", "sari")
+    await beside.did("user", "add", "ville", *clerk)
+    door = beside.bridge.door
+    signed_in = await door.sign_in("ville", PASSWORD, "192.0.2.7")
+    assert signed_in.session.ends_at - signed_in.session.began_at == 12 * 3600
+    assert await door.who(signed_in.token) is not None
+    await beside.did("user", "withdraw", "ville", "--by", "sari")
+
+    async def refused() -> bool:
+        return await door.who(signed_in.token) is None
+
+    await until(refused)
