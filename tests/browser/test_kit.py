@@ -69,7 +69,7 @@ async def open_shelf() -> AsyncIterator[Shelf]:
 
 async def look(browser: Browser, shelf: Shelf, *expected: str, path: str = "/") -> None:
     async with new_page(browser, shelf.address, language="fi", expected=expected) as page:
-        await page.goto(path, wait_until="load")
+        await page.goto(path, wait_until="networkidle")
 
 
 async def test_a_good_page_passes_and_is_accessible_in_spite_of_a_strict_policy(browser: Browser, shelf: Shelf) -> None:
@@ -145,6 +145,22 @@ async def test_a_page_has_the_language_and_the_looks_that_it_was_opened_with(bro
     async with new_page(browser, shelf.address, language="fi") as page:
         await page.goto("/")
         assert await page.evaluate(seen) == ["fi-FI", 1280, False, True]
+
+
+async def test_a_page_without_scripts_can_be_looked_at_too(browser: Browser, shelf: Shelf) -> None:
+    shelf.put("/", GOOD + "<script>document.title = 'scripted'</script>")
+    async with new_page(browser, shelf.address, language="fi", scripts=False) as page:
+        await page.goto("/")
+        assert await page.title() == "Desk"
+
+
+async def test_a_page_that_is_left_half_way_does_no_harm(browser: Browser, shelf: Shelf) -> None:
+    shelf.put("/", GOOD + "<a href=/ id=again>Again</a>")
+    async with new_page(browser, shelf.address, language="fi") as page:
+        await page.goto("/")
+        await page.evaluate("() => { setTimeout(() => document.querySelector('#again').click()) }")
+    async with new_page(browser, shelf.address, language="fi") as page:
+        await page.close()
 
 
 def test_what_is_vendored_comes_with_its_licence_and_says_which_version_it_is() -> None:

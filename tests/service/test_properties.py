@@ -13,7 +13,7 @@ from support.worlds import Bench, make_bench
 from tillbridge.domain.lifecycle import Collection
 
 SEEDS = range(10)
-STEPS = 200
+STEPS = 230
 
 PERSONS = ("settled", "booking_settled_by_hand", "booking_confirmed", "booking_reversal_seen")
 

@@ -4,13 +4,31 @@ from __future__ import annotations
 import pytest
 
 from support.fakes import report
+from support.payments import make_payment
 from support.rules import check
 from support.steps import at_register, collected, credits_of, decide, tasks, the_case, unknown
 from support.worlds import Bench
-from tillbridge.domain.lifecycle import CANCELLED_CLERK, CANCELLED_TILL, UNKNOWN, Booking
+from tillbridge.domain.lifecycle import (
+    CANCELLED_CLERK,
+    CANCELLED_TILL,
+    PAID_CLERK,
+    PAID_TILL,
+    UNKNOWN,
+    Booking,
+    Standing,
+)
 from tillbridge.errors import Declined
-from tillbridge.service.resolving import ACTIONS, Action, Word, resolve_case, resolve_payment, stop_waiting
-from tillbridge.service.store_port import CaseKind, CreditState, TaskKind
+from tillbridge.service.resolving import (
+    ACTIONS,
+    Action,
+    Matter,
+    Word,
+    fitting,
+    resolve_case,
+    resolve_payment,
+    stop_waiting,
+)
+from tillbridge.service.store_port import Case, CaseKind, CreditState, TaskKind
 
 
 def word(action: Action, **more: str) -> Word:
@@ -168,3 +186,24 @@ async def test_resolving_credits_void_one_after_the_other_are_asked_about_one_af
     assert states == [(0, CreditState.VOIDED), (1, CreditState.VOIDED), (2, CreditState.BOOKED)]
     await bench.wait_and_work(3600)
     assert await tasks(bench) == set()
+
+
+@pytest.mark.parametrize(
+    ("collection", "booking", "kind", "fit"),
+    [
+        (PAID_TILL, Booking.BLOCKED, CaseKind.SUM_DIFFERS, {Action.BOOK, Action.SETTLED}),
+        (PAID_TILL, Booking.BOOKED, CaseKind.SUM_DIFFERS, {Action.SETTLED}),
+        (PAID_TILL, Booking.BOOKED, CaseKind.CONTRADICTION, {Action.SETTLED}),
+        (CANCELLED_TILL, Booking.NONE, CaseKind.CONTRADICTION, {Action.PAID, Action.SETTLED}),
+        (PAID_CLERK, Booking.BOOKED, CaseKind.CONTRADICTION, {Action.NOT_PAID, Action.SETTLED}),
+        (PAID_TILL, Booking.DUE, CaseKind.PATRON_GONE, {Action.SETTLED}),
+        (UNKNOWN, Booking.NONE, None, {Action.PAID, Action.NOT_PAID}),
+        (None, None, CaseKind.PAID_FOR_UNKNOWN_ID, {Action.SETTLED}),
+    ],
+)
+def test_resolving_offers_what_can_be_decided_as_the_payment_stands(
+    collection: Standing | None, booking: Booking | None, kind: CaseKind | None, fit: set[Action]
+) -> None:
+    payment = make_payment(standing=collection, booking=booking) if collection else None
+    case = Case(1, kind, payment.id if payment else None, 1.0, {}) if kind else None
+    assert set(fitting(Matter(case, payment))) == fit

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from playwright.async_api import (
@@ -154,8 +154,5 @@ async def new_page(
 
 async def _caught_up(page: Page) -> None:
     """Let whatever the browser has to tell arrive: its messages come in order, so an answer comes after them."""
-    try:
+    with suppress(Error):  # it is being left, or closed: then there is nothing more to tell
         await page.evaluate("() => null")
-    except Error:
-        if not page.is_closed():
-            raise

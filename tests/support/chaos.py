@@ -21,6 +21,7 @@ from support.rules import check
 from support.worlds import Bench
 from tillbridge.domain.payment import Payment
 from tillbridge.errors import Declined
+from tillbridge.service.deciding import agree, decide_case, decide_payment, refuse, withdraw
 from tillbridge.service.register_port import Answer, AtRegister, Cancelled, NeverSent, NoOutcome, Order, Paid, Refused
 from tillbridge.service.resolving import ACTIONS, Action, Word, resolve_case, resolve_payment, stop_waiting
 from tillbridge.service.sending import wish_to_cancel
@@ -213,7 +214,11 @@ class Storm:
                 await stop_waiting(self.quiet.world, payment.id, "anna")
             case _:
                 action = self.random.choice([Action.PAID, Action.NOT_PAID])
-                await resolve_payment(self.quiet.world, payment.id, Word(action, "anna", "I looked", "4711"))
+                word = Word(action, "anna", "I looked", "4711")
+                if self.random.random() < 0.5:
+                    await decide_payment(self.quiet.world, payment.id, word, second_look=True)
+                else:
+                    await resolve_payment(self.quiet.world, payment.id, word)
 
     async def supervisor(self) -> None:
         """Let a supervisor decide a case in any way that the case allows."""
@@ -222,7 +227,23 @@ class Storm:
             case = self.random.choice(cases)
             action = self.random.choice(sorted(ACTIONS[case.kind]))
             word = Word(action, "sari", "I looked", "4711", self.random.choice(["5", "6", "7"]))
-            await resolve_case(self.quiet.world, case.id, word)
+            if self.random.random() < 0.5:
+                await decide_case(self.quiet.world, case.id, word, second_look=True)
+            else:
+                await resolve_case(self.quiet.world, case.id, word)
+
+    async def second(self) -> None:
+        """Let another person agree to what waits, or refuse it, or who has decided take it back."""
+        waiting = await self.quiet.store.read(lambda tx: tx.open_second_looks())
+        if waiting:
+            wish = self.random.choice(waiting)
+            match self.random.randrange(4):
+                case 0:
+                    await refuse(self.quiet.world, wish.id, "otto", "no")
+                case 1:
+                    await withdraw(self.quiet.world, wish.id, wish.person)
+                case _:
+                    await agree(self.quiet.world, wish.id, "otto")
 
     async def library(self) -> None:
         """Let the library system have a fault, or be away, or be back."""
@@ -253,7 +274,7 @@ class Storm:
 
     _weights: dict[Callable[[Storm], Awaitable[None]], int] = {  # noqa: RUF012 - a table that nobody changes
         start: 6, claim: 10, go_on: 60, die: 1, pass_time: 8, land: 1, customer: 10, deliver: 10, mischief: 2,
-        clerk: 3, supervisor: 5, library: 6, charges: 2, merge: 1, void: 1,
+        clerk: 6, supervisor: 14, second: 25, library: 6, charges: 2, merge: 1, void: 1,
     }  # fmt: skip
 
     async def _do(self, task: Task) -> None:

@@ -83,6 +83,7 @@ async def check(bench: Bench) -> list[Held]:
         _claims_are_held(held)
         _collected_is_booked_or_listed(held)
         _library_has_what_it_may(bench, held)
+        _only_another_person_seconds(held)
         assert held.payer <= held.payment.undecided, "a name outlives the question to the till"
         sends = Counter(order.payment_id for order in bench.till.orders)[held.payment.id]
         proven = sum(event.kind == "never_sent" for event in held.events)
@@ -178,6 +179,19 @@ def _collected_is_booked_or_listed(held: Held) -> None:
         assert payment.booking not in (Booking.REVERSAL_DUE, Booking.REVERSED)
     elif payment.collection is not Collection.REVERSED:
         assert payment.booking is Booking.NONE, "booked, and the till has not taken it"
+
+
+def _only_another_person_seconds(held: Held) -> None:
+    """What was agreed to follows the wish at once, but for what tells of nothing to rest a decision on."""
+    kinds = [event.kind for event in held.events]
+    for n, event in enumerate(held.events):
+        second = event.facts.get("seconded_by")
+        if second is None:
+            continue
+        assert second != event.actor, "a person has agreed to the own decision"
+        wished = max(i for i, kind in enumerate(kinds[:n]) if kind == "second_look_wished")
+        heard = {e.kind for e in held.events[wished:n] if e.actor in OURS}
+        assert not heard, f"{heard} came before anyone agreed"
 
 
 def _library_has_what_it_may(bench: Bench, held: Held) -> None:

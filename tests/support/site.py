@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -82,6 +84,30 @@ class Site:
             kind = answer.content_type
             content = await answer.json(content_type=None) if "json" in kind else None
             return Answer(answer.status, kind, text, content, answer.headers)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Let news be handed on, as in a running bridge."""
+        feed: Feed = self.app.state.bridge.feed
+
+        async def wake() -> None:
+            while True:
+                feed.wake()
+                await asyncio.sleep(0.02)
+
+        await feed.begin()
+        at_work = [asyncio.create_task(feed.run()), asyncio.create_task(wake())]
+        try:
+            yield
+        finally:
+            for each in at_work:
+                each.cancel()
+            await asyncio.gather(*at_work, return_exceptions=True)
+
+    def set_desk(self, **settings: Any) -> None:
+        """Change the settings of the pages."""
+        bridge: Bridge = self.app.state.bridge
+        self.app.state.bridge = replace(bridge, desk=bridge.desk.model_copy(update=settings))
 
     async def get(self, path: str, **how: Any) -> Answer:
         """GET."""

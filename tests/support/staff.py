@@ -17,8 +17,11 @@ from support.site import Site
 from tillbridge.service.people_port import Person, Role
 
 PASSWORD = "kirjasto ja kahvi"
-EVERYBODY = tuple(Role)
-VOID = frozenset({"input", "meta", "link", "br", "hr", "img"})
+
+Value = Sequence[str] | str
+Fields = Mapping[str, Value]
+NOTHING: Fields = {}
+NO_HEADERS: Mapping[str, str] = {}
 
 
 @dataclass
@@ -98,7 +101,7 @@ class Sheet(HTMLParser):
     def _input(form: FormOnPage, had: Mapping[str, str]) -> None:
         name, kind = had.get("name", ""), had.get("type", "text")
         if name and (kind not in ("checkbox", "radio") or "checked" in had):
-            form.fields.setdefault(name, []).append(had.get("value", "on"))
+            form.fields.setdefault(name, []).append(had.get("value", "" if kind not in ("checkbox", "radio") else "on"))
 
 
 @dataclass
@@ -142,7 +145,7 @@ class Colleague:
         """Open a page."""
         return await self._shown("GET", path, None, headers)
 
-    async def post(self, path: str, fields: Mapping[str, Sequence[str] | str], **headers: str) -> Shown:
+    async def post(self, path: str, fields: Fields, **headers: str) -> Shown:
         """Send fields."""
         pairs = [
             (name, one) for name, value in fields.items() for one in ([value] if isinstance(value, str) else value)
@@ -153,15 +156,13 @@ class Colleague:
         self,
         page: Shown,
         action: str,
+        filled: Fields = NOTHING,
         *,
-        without: Collection[str] = (),
-        headers: Mapping[str, str] = {},
-        **fields: str | list[str],
+        headers: Mapping[str, str] = NO_HEADERS,
+        **more: Value,
     ) -> Shown:
         """Send the form of a page that goes there, with these fields filled in."""
-        form = page.sheet.form(action)
-        filled: dict[str, Sequence[str] | str] = {k: v for k, v in form.fields.items() if k not in without}
-        return await self.post(action, filled | fields, **headers)
+        return await self.post(action, page.sheet.form(action).fields | dict(filled) | more, **headers)
 
     @asynccontextmanager
     async def stream(self, path: str) -> AsyncIterator[Stream]:

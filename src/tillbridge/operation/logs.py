@@ -57,6 +57,11 @@ def log_to(logger: object, level: Level) -> None:
     )
 
 
+def log_from(level: Level) -> None:
+    """Change from which weight on a line is written, wherever it goes."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level.number))
+
+
 class Elsewhere(logging.Handler):
     """Pass on what libraries log by Python's own means: which of them, and the first line of what it always says.
 

@@ -112,6 +112,7 @@ class DeedKind(StrEnum):
     SECOND_LOOK_WISHED = "second_look_wished"
     SECOND_LOOK_AGREED = "second_look_agreed"
     SECOND_LOOK_REFUSED = "second_look_refused"
+    SECOND_LOOK_WITHDRAWN = "second_look_withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,9 @@ class People(Protocol):
         """Add a line to the journal."""
         ...
 
-    def deeds(self, after: int | None, limit: int) -> tuple[tuple[int, Deed], ...]:
-        """Read the journal, newest line first, each with its number, behind the one with this number."""
+    def deeds(self, after: int | None, limit: int, person_id: str | None = None) -> tuple[tuple[int, Deed], ...]:
+        """Read the journal, newest line first, each with its number, behind the one with this number.
+
+        With `person_id` only what this person did.
+        """
         ...

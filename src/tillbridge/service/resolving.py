@@ -156,6 +156,20 @@ async def _resolve(world: World, word: Word, read: Callable[[Transaction], Matte
     world.notifier.changed()
 
 
+def fitting(matter: Matter) -> tuple[Action, ...]:
+    """List what can be decided about a case as its payment stands now: what `need_fit` may let pass."""
+    allowed = OUTCOMES if matter.case is None else ACTIONS[matter.case.kind]
+    return tuple(action for action in Action if action in allowed and _possible(matter.payment, action))
+
+
+def _possible(payment: Payment | None, action: Action) -> bool:
+    if payment is None:
+        return True
+    if action in OUTCOMES:
+        return not isinstance(payment.after(OUTCOMES[action]), Reaction)
+    return action not in (Action.BOOK, Action.OTHER_PATRON) or payment.booking is Booking.BLOCKED
+
+
 def need_reason(word: Word) -> None:
     """Raise Declined where a word is nobody's, or says not why."""
     if not word.reason.strip() or not word.person.strip():
@@ -199,10 +213,10 @@ def carry_out(tx: Transaction, world: World, matter: Matter, word: Word) -> None
         overtake(tx, matter.second_looks(tx), world.clock.now(), word.person, "a person has decided meanwhile")
     if case is not None and word.action is not Action.LOOK:
         tx.close_case(case.id, world.clock.now(), word.person, word.resolution)
-    if payment is not None and word.action in OUTCOMES:
-        _take_outcome(tx, world, payment, word)
-    elif payment is not None and case is not None:
+    if payment is not None and case is not None:
         _decide(tx, world, case, payment, word)
+    elif payment is not None:
+        _take_outcome(tx, world, payment, word)
 
 
 def _open_case(tx: Transaction, case_id: int) -> Case:
@@ -219,6 +233,8 @@ def _decide(tx: Transaction, world: World, case: Case, payment: Payment, word: W
     if case.kind is CaseKind.CREDIT_VOIDED and word.action is not Action.OTHER_PATRON:
         _take_for_void(tx, payment, case)
     match word.action:
+        case Action.PAID | Action.NOT_PAID:
+            _take_outcome(tx, world, payment, word)
         case Action.LOOK:
             if payment.booking in (Booking.UNKNOWN, *SETTLED_THERE):
                 tx.add_task(payment.id, TaskKind.LOOK_UP, now)
@@ -227,7 +243,7 @@ def _decide(tx: Transaction, world: World, case: Case, payment: Payment, word: W
             tx.append_event(payment.id, now, word.person, "look", facts)
         case Action.BOOK | Action.OTHER_PATRON:
             _book_again(tx, world, payment, case, word, facts)
-        case Action.SETTLED:  # the last case: outcomes go another way
+        case Action.SETTLED:  # the last case
             _settle(tx, collecting, payment, case, word, facts)
 
 

@@ -24,6 +24,8 @@ POLICY = (
 )
 """What the page about the API may load, and whom it may talk to: ourselves. Swagger UI needs no more."""
 
+DAY_S = 86_400
+
 _files = StaticFiles(directory=STATIC)
 
 
@@ -37,5 +39,7 @@ async def api_page() -> Response:
 async def static(path: str, request: Request) -> Response:
     """Give out a file that a page needs."""
     response = await _files.get_response(path, request.scope)
-    response.headers.update(GUARDED)
+    # Pages name the version that they need, so that a new one is fetched anew.
+    kept = {"Cache-Control": f"public, max-age={DAY_S}"} if "v" in request.query_params else {}
+    response.headers.update(GUARDED | kept)
     return response

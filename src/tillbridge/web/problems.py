@@ -19,7 +19,7 @@ from tillbridge.errors import Declined
 NOT_FOUND = frozenset(
     {
         *("no_such_payment", "no_such_case", "no_such_patron", "no_such_branch", "no_such_register"),
-        *("no_such_version", "no_such_second_look"),
+        *("no_such_version", "no_such_second_look", "no_such_person"),
     }
 )
 HTTP_CODES = {
@@ -35,9 +35,9 @@ HTTP_CODES = {
 CONFLICT = frozenset(
     {
         *("claimed", "decided", "not_unknown", "not_at_register", "not_blocked", "receipt_used"),
-        *("second_look_waits", "overtaken"),
+        *("second_look_waits", "overtaken", "person_exists", "last_administrator"),
         # Of the pages alone.
-        *("switch_changed", "map_changed"),
+        *("no_receipt", "switch_changed", "map_changed"),
     }
 )
 FORBIDDEN = frozenset(

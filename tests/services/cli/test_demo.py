@@ -153,9 +153,11 @@ async def test_the_demo_shows_addresses_that_answer_and_ends_by_a_signal(
 ) -> None:
     async with started("demo", environment={"TMPDIR": str(tmp_path)}) as running, aiohttp.ClientSession() as http:
         text = await _directions(running)
-        till, library, bridge = (
-            _address(text, what) for what in ("the till", "the demo library", "The bridge answers at")
+        desk, till, library, bridge = (
+            _address(text, what)
+            for what in ("Open the desk at", "the till", "the demo library", "The bridge answers at")
         )
+        await _signs_in(http, desk, *re.findall(r"sign in as +(\w+) / (\w+)", text)[0])
         assert "Kassa 1" in await _page(http, till)
         assert "Virtanen" in await _page(http, library)
         assert "Tillbridge" in await _page(http, f"{bridge}/openapi.json")
@@ -205,6 +207,13 @@ def _address(text: str, what: str) -> str:
     return found[1]
 
 
+async def _signs_in(http: aiohttp.ClientSession, desk: str, name: str, password: str) -> None:
+    form = {"name": name, "password": password, "next": "/"}
+    async with http.post(f"{desk}sign-in", data=form, allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (303, "/")
+        assert "tillbridge_session" in answer.cookies
+
+
 async def _page(http: aiohttp.ClientSession, address: str) -> str:
     async with http.get(address) as answer:
         assert answer.status == 200
@@ -212,10 +221,10 @@ async def _page(http: aiohttp.ClientSession, address: str) -> str:
 
 
 async def _waiting(http: aiohttp.ClientSession, till: str) -> str:
-    """Wait until a payment waits at the till, and return its id."""
+    """Wait until a payment waits at register 10, and return its id."""
 
     async def look() -> str | None:
-        async with http.get(f"{till}api/payments?state=waiting") as answer:
+        async with http.get(f"{till}api/payments?office=10&state=waiting") as answer:
             waiting = await answer.json()
         return str(waiting[0]["id"]) if waiting else None
 

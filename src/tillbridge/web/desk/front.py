@@ -65,15 +65,10 @@ def _shown(visit: Visit, tx: Transaction) -> dict[str, Any]:
         ],
         "cases": [(case, *case_words(texts, case.kind), tx.payment(case.payment_id or "")) for case in cases],
         "case_count": sum(tally.count for tally in tx.count_cases(branches).values()),
-        "looks": [look for look in tx.open_second_looks() if _seen(visit, tx, look.payment_id)],
+        "looks": [look for look in tx.open_second_looks() if visit.concerned(tx, look.payment_id)],
         "tone": tone_of,
         "place": lambda payment: (
             register_name(visit, payment.branch, payment.register),
             branch_name(visit, payment.branch),
         ),
     }
-
-
-def _seen(visit: Visit, tx: Transaction, payment_id: str | None) -> bool:
-    payment = tx.payment(payment_id) if payment_id else None
-    return visit.person.branches is None or (payment is not None and visit.person.sees(payment.branch))

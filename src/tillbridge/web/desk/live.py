@@ -19,6 +19,9 @@ from tillbridge.web.desk.visit import Visit
 QUIET_S = 10.0
 """How often a part is drawn without news: what time alone changes is shown by then."""
 
+LEAVE_S = 5.0
+"""How long a page has to leave once it was told to."""
+
 Draw = Callable[[], Awaitable[str]]
 
 
@@ -42,8 +45,10 @@ async def _parts(visit: Visit, draw: Draw, payment_id: str | None, rest_s: float
                 await asyncio.sleep(rest_s)
             except TooSlow:
                 return
-        # Signed out, here or elsewhere: the page must not go on showing what it had.
+        # Signed out, here or elsewhere: the page must not go on showing what it had. It leaves by itself; a stream that
+        # ended first would look to it as if the bridge were away.
         yield told("gone", "")
+        await asyncio.sleep(LEAVE_S)
 
 
 async def _news(listener: Listener) -> None:

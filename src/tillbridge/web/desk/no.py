@@ -26,6 +26,11 @@ NOTHING_DONE = marked("Nothing was done.")
 SAID: Mapping[str, tuple[str, str]] = {
     # Signing in, and what a person may do.
     "wrong_password": (marked("The name or the password is not right."), marked("Try again.")),
+    "wrong_password.old": (
+        marked("The old password is not right."),
+        marked("Type the password that you sign in with now."),
+    ),
+    "passwords_differ": (marked("The two new passwords are not the same."), marked("Type the new password twice.")),
     "too_many_tries": (
         marked("There were too many wrong passwords."),
         marked("Wait a few minutes, then try again. A supervisor or administrator can set a new password."),
@@ -74,6 +79,30 @@ SAID: Mapping[str, tuple[str, str]] = {
         marked("The bridge failed at this."),
         marked("Look whether it was done before you try again. Tell your administrator."),
     ),
+    # People's accounts.
+    "no_such_person": (marked("There is no such account, or it is withdrawn."), marked("Look at the list of people.")),
+    "person_exists": (
+        marked("There is an account with this sign-in name already."),
+        marked("Choose another one: a withdrawn account keeps its name too."),
+    ),
+    "last_administrator": (
+        marked("This is the last administrator."),
+        marked("Make somebody else an administrator first."),
+    ),
+    "wrong_person_form.id": (
+        marked("This cannot be a sign-in name."),
+        marked("Take 1 to 80 of the letters a to z, digits, and . _ @ -, a letter or digit first."),
+    ),
+    "wrong_person_form.name": (marked("This cannot be a name."), marked("Type 1 to 80 letters on one line.")),
+    "wrong_person_form.roles": (marked("No role is chosen."), marked("Choose at least one role.")),
+    "wrong_person_form.branches": (
+        marked("No branch is chosen."),
+        marked("Choose at least one branch, or all of them."),
+    ),
+    "wrong_person_form.language": (
+        marked("The pages do not speak this language."),
+        marked("Choose one of those that are shown."),
+    ),
     # Looking somebody up and paying.
     "no_such_patron": (
         marked("The library system knows no patron with this card number."),
@@ -118,6 +147,10 @@ SAID: Mapping[str, tuple[str, str]] = {
     # What is no longer so.
     "no_such_payment": (marked("There is no such payment."), marked("Look for it among the payments.")),
     "no_such_case": (marked("There is no such open case: somebody has decided it."), marked("Look at the open cases.")),
+    "no_such_second_look": (
+        marked("This decision does not wait for a second look any more."),
+        marked("Look at what became of it."),
+    ),
     "decided": (marked("This payment is decided already."), marked("Look at what became of it.")),
     "not_unknown": (marked("This payment is not in doubt any more."), marked("Look at what became of it.")),
     "not_at_register": (
@@ -126,6 +159,18 @@ SAID: Mapping[str, tuple[str, str]] = {
     ),
     "not_blocked": (marked("The booking is not waiting for a person any more."), marked("Look at what became of it.")),
     "wrong_action": (marked("This cannot be decided like that."), marked("Choose what is offered.")),
+    # Looking for payments.
+    "wrong_day": (marked("This is no day."), marked("Choose it in the calendar, or type it like 29.11.2026.")),
+    "days_turned_round": (marked("The first day is after the last one."), marked("Change one of them.")),
+    "wrong_state": (marked("There is no such state to look for."), marked("Choose one that is shown.")),
+    "wrong_cursor": (
+        marked("This place in the list cannot be found any more."),
+        marked("Begin with the newest payments."),
+    ),
+    "no_receipt": (
+        marked("There is no receipt: this payment has not been paid."),
+        marked("Look at what became of the payment."),
+    ),
     # What an administrator changes.
     "switch_changed": (
         marked("Somebody else has switched this branch meanwhile. Nothing was done."),
@@ -150,12 +195,13 @@ SAID: Mapping[str, tuple[str, str]] = {
         marked("Name a shorter time, or more of what you know."),
     ),
 }
-"""What every no that a page can meet is called, and what to do."""
+"""What every no that a page can meet is called, and what to do; some have other words for one field of a form."""
 
 
 def explained(texts: Texts, no: Declined) -> No:
     """Return a use case's no in the reader's language; its own English words where it has no others."""
-    what, remedy = SAID.get(no.code, (no.message, ""))
+    own = SAID.get(no.code, (no.message, ""))
+    what, remedy = SAID.get(f"{no.code}.{no.facts.get('field')}", own)
     payment = no.facts.get("payment")
     remedy = texts.gettext(remedy) if remedy else ""
     return No(texts.gettext(what), remedy, no.code, payment if isinstance(payment, str) else None)

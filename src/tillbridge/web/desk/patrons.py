@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from fastapi.responses import Response
 
@@ -51,11 +52,16 @@ async def look_up(visit: Visiting, form: OwnForm) -> Response:
         return await front_page(visit, no, text)
     if not found:
         return await front_page(visit, Declined("no_such_patron", "The library system knows no such patron."), text)
-    for patron in found:
-        _looked_up(visit).remember(patron, visit.bridge.world.clock.now())
+    remember_patrons(visit, found)
     if len(found) == 1:
         return visit.go(f"/patrons/{found[0].patron_id}")
     return visit.page("patrons.html", found=found, who=text)
+
+
+def remember_patrons(visit: Visit, found: Iterable[Patron]) -> None:
+    """Keep for a while whom the library system has just shown."""
+    for patron in found:
+        _looked_up(visit).remember(patron, visit.bridge.world.clock.now())
 
 
 async def patron_of(visit: Visit, patron_id: str) -> Patron:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -115,6 +116,11 @@ class Visit(Guest):
             raise Declined("no_such_payment", "There is no such payment.")
         return payment
 
+    def concerned(self, tx: Transaction, payment_id: str | None) -> bool:
+        """Tell whether this person may see what has to do with a payment; what has none belongs to no branch."""
+        payment = tx.payment(payment_id) if payment_id else None
+        return self.person.branches is None or (payment is not None and self.person.sees(payment.branch))
+
     def branches(self) -> list[str]:
         """Name the branches of the settings that this person sees."""
         return [name for name in self.bridge.world.branches if self.person.sees(name)]
@@ -133,7 +139,7 @@ class Form:
     def one(self, name: str, most: int = 200) -> str:
         """Return a field's text without blanks around it, "" where it is missing; raise Declined where it is long."""
         text = self.values.get(name, [""])[0].strip()
-        if len(text) > most or not (text.isprintable() or "\n" in text):
+        if len(text) > most or not re.sub(r"[\r\n\t\u00a0]", "", text).isprintable():
             raise Declined("wrong_field", "A field of the form is too long, or has signs that cannot be read.")
         return text
 

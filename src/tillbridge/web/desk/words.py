@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
 from tillbridge.domain.history import Event
-from tillbridge.domain.lifecycle import Booking, Collection, Decider
+from tillbridge.domain.lifecycle import STANDINGS, Booking, Collection, Decider
 from tillbridge.domain.payment import Payment
 from tillbridge.marking import marked
-from tillbridge.service.store_port import CaseKind
+from tillbridge.service.store_port import CaseKind, CreditState, Message, StoredCredit
 from tillbridge.service.telling import CASES, REMARKS, SENTENCES
 from tillbridge.web.desk.texts import Texts
 
@@ -42,20 +43,33 @@ DECIDERS: Mapping[Decider, str] = {
     Decider.NOTHING_SENT: marked("nothing was sent to the till"),
 }
 
-RECEIPT = marked("Receipt %(number)s.")
-
-TONES: Mapping[str, str] = {
-    Collection.PAID: "good",
-    Collection.UNKNOWN: "bad",
-    Collection.REFUSED: "warn",
-    Collection.REVERSED: "warn",
-    Booking.BOOKED: "good",
-    Booking.BLOCKED: "bad",
-    Booking.UNKNOWN: "warn",
-    Booking.REVERSAL_DUE: "bad",
-    Booking.REVERSING: "warn",
+CREDITS: Mapping[CreditState, str] = {
+    CreditState.SENT: marked("sent, no clear answer yet"),
+    CreditState.ABSENT: marked("not there"),
+    CreditState.BOOKED: marked("booked"),
+    CreditState.VOIDED: marked("taken back"),
 }
-"""Which colour goes with a state; its word says the same."""
+
+DIRECTIONS: Mapping[str, str] = {
+    "answer": marked("answer to our message"),
+    "report": marked("report of the till"),
+}
+
+RECEIPT = marked("Receipt %(number)s.")
+AGREED = marked("%(person)s agreed.")
+
+_COLOURED: Mapping[str, Sequence[StrEnum]] = {
+    "good": (Collection.PAID, Booking.BOOKED, CreditState.BOOKED),
+    "warn": (
+        *(Collection.REFUSED, Collection.REVERSED, Booking.UNKNOWN, Booking.REVERSING, Booking.REVERSED),
+        *(CreditState.ABSENT, CreditState.VOIDED),
+    ),
+    "bad": (Collection.UNKNOWN, Booking.BLOCKED, Booking.REVERSAL_DUE),
+}
+TONES: Mapping[tuple[type, str], str] = {
+    (type(state), state): tone for tone, states in _COLOURED.items() for state in states
+}
+"""Which colour goes with a state; its word says the same. States of two kinds may be spelled alike."""
 
 
 def collection_words(texts: Texts, payment: Payment) -> str:
@@ -63,23 +77,49 @@ def collection_words(texts: Texts, payment: Payment) -> str:
     return texts.gettext(COLLECTIONS[payment.collection])
 
 
+def standing_words(texts: Texts, stored: str) -> str:
+    """Say a collection state that was stored as text, with whose word it rests on; what is none stays as it is."""
+    for standing in STANDINGS:
+        if stored == str(standing):
+            words = texts.gettext(COLLECTIONS[standing.state])
+            return f"{words} ({texts.gettext(DECIDERS[standing.by])})" if standing.by else words
+    return stored
+
+
 def booking_words(texts: Texts, payment: Payment) -> str:
     """Say what is known about the booking in the library system."""
     return texts.gettext(BOOKINGS[payment.booking])
 
 
-def tone_of(state: str) -> str:
+def decider_words(texts: Texts, payment: Payment) -> str:
+    """Say whose word the collection rests on; "" where nobody has decided it."""
+    return texts.gettext(DECIDERS[payment.standing.by]) if payment.standing.by else ""
+
+
+def credit_words(texts: Texts, credit: StoredCredit) -> str:
+    """Say how far a credit in the library system is."""
+    return texts.gettext(CREDITS[credit.state])
+
+
+def direction_words(texts: Texts, message: Message) -> str:
+    """Say what kind of message came over the wire."""
+    return texts.gettext(DIRECTIONS.get(message.direction, message.direction))
+
+
+def tone_of(state: StrEnum) -> str:
     """Name the colour of a state."""
-    return TONES.get(state, "plain")
+    return TONES.get((type(state), state), "plain")
 
 
 def event_words(texts: Texts, event: Event) -> str:
     """Say what happened, with the reason and the receipt number where the event has them."""
-    words = texts.gettext(SENTENCES[event.kind])
+    words = texts.gettext(SENTENCES.get(event.kind, event.kind))
     if why := event.facts.get("why"):
         words += f" ({texts.gettext(str(why))})"
     if receipt := event.facts.get("receipt"):
         words += " " + texts.gettext(RECEIPT) % {"number": receipt}
+    if person := event.facts.get("seconded_by"):
+        words += " " + texts.gettext(AGREED) % {"person": person}
     return words
 
 
@@ -94,7 +134,11 @@ def remark_words(texts: Texts, payment: Payment) -> list[str]:
     return [texts.gettext(REMARKS[each]) for each in payment.remarks] if payment.booking is Booking.BOOKED else []
 
 
-ACTORS: Mapping[str, str] = {"bridge": marked("the bridge"), "till": marked("the till")}
+ACTORS: Mapping[str, str] = {
+    "bridge": marked("the bridge"),
+    "till": marked("the till"),
+    "library": marked("the library system"),
+}
 
 
 def actor_words(texts: Texts, actor: str) -> str:

@@ -37,15 +37,14 @@
   setInterval(tick, 1000);
   document.addEventListener("htmx:afterSwap", tick);
 
-  // Signed out elsewhere: this page must not go on as if nothing had happened.
-  document.addEventListener("htmx:sseMessage", (event) => {
-    if (event.detail.type === "gone") location.reload();
-  });
-
   // Say when a live page is cut off; it connects again by itself and then shows the truth.
   const cut = (is) => document.body.classList.toggle("cut-off", is);
   document.addEventListener("htmx:sseError", () => cut(true));
-  document.addEventListener("htmx:sseOpen", () => cut(false));
+  document.addEventListener("htmx:sseOpen", (event) => {
+    cut(false);
+    // Signed out elsewhere: this page must not go on as if nothing had happened.
+    event.detail.source.addEventListener("gone", () => location.reload());
+  });
 
   // Tick all, or none, of the boxes of a group.
   document.addEventListener("change", (event) => {
