@@ -7,8 +7,8 @@ Servers of others are asked meanwhile, so whoever asks while a check runs shares
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -44,6 +44,7 @@ class Begun:
 
     by: str
     at: float
+    debit_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Checked:
     by: str
     at: float
     outcome: Outcome
+    debit_types: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 
@@ -66,10 +68,10 @@ class Checks:
         self.running: Begun | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def begin(self, by: str) -> None:
-        """Begin a check where none is running."""
+    def begin(self, by: str, debit_types: Iterable[str] = ()) -> None:
+        """Begin a check where none is running; `debit_types` are what the person says that the library charges for."""
         if self.running is None:
-            self.running = Begun(by, self._clock.now())
+            self.running = Begun(by, self._clock.now(), tuple(debit_types))
             self._task = asyncio.create_task(self._run(self.running))
 
     async def wait(self, seconds: float) -> None:
@@ -92,14 +94,18 @@ class Checks:
     async def _checked(self, begun: Begun) -> Checked:
         try:
             async with asyncio.timeout(self._limit_s):
-                found = await check(await asyncio.to_thread(self.look))
+                installation = await asyncio.to_thread(self.look)
+                found = await check(replace(installation, debit_types=frozenset(begun.debit_types)))
         except TimeoutError:
             _log.warning("a check took too long and was ended")
-            return Checked(begun.by, self._clock.now(), Outcome.TOO_SLOW)
+            return self._ended(begun, Outcome.TOO_SLOW)
         except Exception:  # noqa: BLE001 - logged; the bridge goes on
             _log.exception("a check has failed")
-            return Checked(begun.by, self._clock.now(), Outcome.FAILED)
-        return Checked(begun.by, self._clock.now(), Outcome.DONE, found)
+            return self._ended(begun, Outcome.FAILED)
+        return self._ended(begun, Outcome.DONE, found)
+
+    def _ended(self, begun: Begun, outcome: Outcome, found: tuple[Finding, ...] = ()) -> Checked:
+        return Checked(begun.by, self._clock.now(), outcome, begun.debit_types, found)
 
 
 class StoreAtWork:

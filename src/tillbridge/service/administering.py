@@ -43,10 +43,11 @@ async def change_seen_product_map(world: World, person: Person, text: str, seen:
     def work(tx: Transaction) -> ProductMapVersion:
         tx.hold_settings()
         counting = tx.product_map()
-        if (counting.version if counting else 0) != seen:
-            raise Declined("map_changed", "Somebody else has changed the product map meanwhile.")
+        # First, so that a form that is sent twice is not told of somebody else.
         if counting is not None and counting.text == text:
             raise Declined("map_unchanged", "The product map is the same already.")
+        if (counting.version if counting else 0) != seen:
+            raise Declined("map_changed", "Somebody else has changed the product map meanwhile.")
         version = tx.add_product_map(now, person.id, PAGE, text)
         tx.record_deed(Deed(now, person.id, DeedKind.PRODUCT_MAP_CHANGED, {"version": version.version}))
         return version

@@ -19,6 +19,7 @@ from tillbridge.errors import SettingsError
 from tillbridge.operation.checks import Checks, StoreAtWork
 from tillbridge.service.findings import Check, Level
 from tillbridge.service.people_port import Role
+from tillbridge.service.products import change_product_map
 from tillbridge.web.desk import check
 
 PAGE = "/settings/check"
@@ -72,6 +73,15 @@ async def test_what_was_found_is_told_with_what_to_do_and_the_worst_first(site: 
         assert page.text.index("fault Register server") < page.text.index("in order Database")
         assert HOSTILE not in page.html
         assert "begun by otto" in page.text
+
+
+async def test_debit_types_that_a_person_names_are_looked_up_too(site: Site) -> None:
+    await change_product_map(site.bench.world, "CPL: {OVERDUE: 1}\n", "eeva", "file")
+    site.app.state.bridge.checks.look = lambda: installation_of(site.bench, map_text=None)
+    async with signed_in(site, "otto", Role.ADMINISTRATOR) as colleague:
+        page = await colleague.send(await colleague.get(PAGE), PAGE, types="OWN  OVERDUE")
+        assert "OWN cannot be paid at the till: no product code." in page.text
+        assert page.sheet.form(PAGE).fields["types"] == ["OWN OVERDUE"]
 
 
 async def test_one_check_runs_at_a_time_and_whoever_asks_meanwhile_shares_it(site: Site, slow: Slow) -> None:

@@ -126,6 +126,13 @@ async def test_a_code_that_would_be_lost_is_told(site: Site) -> None:
         assert "LOST would have no product code any more at: CPL." in page.text
 
 
+async def test_a_default_that_would_be_lost_is_told(site: Site) -> None:
+    await stored(site)
+    async with signed_in(site, "otto", Role.ADMINISTRATOR) as colleague:
+        page = await previewed(colleague, FIRST.replace("  Default: 9000\n", ""))
+        assert "Types that are not named would have no product code any more at: CPL, OFF." in page.text
+
+
 async def test_a_branch_that_would_be_switched_on_is_told(site: Site) -> None:
     await stored(site, "CPL: off\nDefault: off\n")
     async with signed_in(site, "otto", Role.ADMINISTRATOR) as colleague:

@@ -58,7 +58,9 @@ async def test_the_branches_of_a_register_server_are_those_that_the_person_sees(
 
 async def test_what_waits_and_what_is_not_at_rest_is_counted(site: Site) -> None:
     async with signed_in(site) as colleague:
-        assert "All payments are at rest." in (await colleague.get("/servers")).text
+        text = (await colleague.get("/servers")).text
+        assert "All payments are at rest." in text
+        assert "Nothing waits." in text
         await site.start()
         text = (await colleague.get("/servers")).text
         assert "at the till goes to the till 1" in text

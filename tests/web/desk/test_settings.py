@@ -95,7 +95,7 @@ async def test_a_branch_that_is_not_there_is_told(site: Site) -> None:
     async with signed_in(site, "otto", Role.ADMINISTRATOR) as colleague:
         fields = (await colleague.get("/settings")).sheet.form(SWITCH).fields
         page = await colleague.post("/settings/branches/XYZ/switch", fields | {"reason": ["because"]})
-        assert page.status == 404
+        assert (page.status, "There is no such branch." in page.text) == (404, True)
 
 
 async def test_a_branch_that_the_product_map_has_off_says_so(site: Site) -> None:

@@ -23,6 +23,7 @@ PATIENCE_S = 3.0
 """How long a press of the button waits for what is found; most checks are done by then."""
 
 LIVE_PATIENCE_S = 8.0
+TYPES_LIMIT = 1000
 
 LEVELS: Mapping[Level, tuple[str, str]] = {
     Level.FAULT: ("bad", marked("fault")),
@@ -68,10 +69,9 @@ async def show(visit: Visiting) -> Response:
 @routes.post("/settings/check")
 async def run(visit: Visiting, form: OwnForm) -> Response:
     """Begin a check where none is running."""
-    del form
     visit.need(Right.SETTINGS)
     checks = visit.bridge.checks
-    checks.begin(visit.person.id)
+    checks.begin(visit.person.id, form.one("types", TYPES_LIMIT).split())
     await checks.wait(PATIENCE_S)
     return visit.go("/settings/check")
 
@@ -98,6 +98,8 @@ def _shown(visit: Visit) -> dict[str, Any]:
         "now": visit.bridge.world.clock.now(),
         "running": checks.running,
         "last": last,
+        "types": " ".join(last.debit_types) if last else "",
+        "types_limit": TYPES_LIMIT,
         "went_wrong": gettext(OUTCOMES[last.outcome]) if last and last.outcome in OUTCOMES else "",
         "findings": [(each, *_words(visit, each.level), gettext(CHECKS[each.check])) for each in findings],
         "counts": [(*_words(visit, level), counts[level]) for level in LEVELS if counts[level]],
