@@ -14,6 +14,7 @@ from typing import Any
 
 from tillbridge.alarms import channels
 from tillbridge.errors import SettingsError
+from tillbridge.operation.checks import Checks, StoreAtWork
 from tillbridge.operation.measuring import measured_channel, measured_library, measured_register
 from tillbridge.operation.metrics import Metrics
 from tillbridge.operation.operation import Operation, operation_of
@@ -112,6 +113,9 @@ class Bridge:
     door: Door
     desk: DeskSettings
     public_address: str
+    checks: Checks
+    map_file: str | None
+    """The product map's file as the settings name it."""
 
 
 @contextlib.asynccontextmanager
@@ -157,7 +161,11 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
         keys = KeyRing(store, world.clock, own_key)
         door = _door(world, settings.desk, stack)
         servers = _by_kind(settings.register_server)
-        yield Bridge(world, feed, keys, servers, operation, door, settings.desk, _public_address(file))
+        checks = Checks(lambda: _at_work(world, file), world.clock)
+        stack.push_async_callback(checks.close)
+        public, map_file = _public_address(file), settings.bridge.product_map
+        map_name = None if map_file is None else str(map_file)
+        yield Bridge(world, feed, keys, servers, operation, door, settings.desk, public, checks, map_name)
 
 
 def _door(world: World, desk: DeskSettings, stack: contextlib.AsyncExitStack) -> Door:
@@ -169,7 +177,6 @@ def _door(world: World, desk: DeskSettings, stack: contextlib.AsyncExitStack) ->
 @contextlib.asynccontextmanager
 async def installed(file: SettingsFile, debit_types: Iterable[str] = ()) -> AsyncIterator[Installation]:
     """Put the parts together for looking at them: nothing runs, and the store is only read. Raise SettingsError."""
-    settings, bridge = file.settings, file.settings.bridge
     async with contextlib.AsyncExitStack() as stack:
         registers = _registers(file, stack)
         library = _library(file)
@@ -181,13 +188,32 @@ async def installed(file: SettingsFile, debit_types: Iterable[str] = ()) -> Asyn
             ids=RandomIds(),
             library=library,
             registers=registers,
-            branches=_branches(settings),
-            bridge=OwnServer(bridge.public_address.rstrip("/"), bridge.host, bridge.port),
+            branches=_branches(file.settings),
+            bridge=_own_server(file),
             parse=parse_product_map,
             map_text=_map_text_or_error(file),
             stored=stored,
             debit_types=frozenset(debit_types),
         )
+
+
+def _at_work(world: World, file: SettingsFile) -> Installation:
+    """Put the parts of a bridge at work together for looking at them."""
+    return Installation(
+        clock=world.clock,
+        ids=world.ids,
+        library=world.library,
+        registers=world.registers,
+        branches=world.branches,
+        bridge=_own_server(file),
+        parse=parse_product_map,
+        map_text=_map_text_or_error(file),
+        stored=StoreAtWork(world.store),
+    )
+
+
+def _own_server(file: SettingsFile) -> OwnServer:
+    return OwnServer(_public_address(file), file.settings.bridge.host, file.settings.bridge.port)
 
 
 def _map_text_or_error(file: SettingsFile) -> str | SettingsError | None:

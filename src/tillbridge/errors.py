@@ -3,7 +3,8 @@
 
 TillbridgeError
 ├── SettingsError      a settings file or product map is wrong: file, line, remedy
-│   └── WrongSetting   one setting is wrong, told by who does not know the file: its place, remedy
+│   ├── WrongSetting   one setting is wrong, told by who does not know the file: its place, remedy
+│   └── WrongProductMap  a product map is wrong: its line, and its words apart from what they are about
 └── Declined           a use case says no, and nothing was changed: code, plain words, facts
 """
 
@@ -30,6 +31,15 @@ class WrongSetting(SettingsError):  # noqa: N818 - reads as the sentence it is
     def __init__(self, place: Sequence[str], what: str, remedy: str) -> None:
         super().__init__(".".join(place), what, remedy)
         self.place = tuple(place)
+
+
+class WrongProductMap(SettingsError):  # noqa: N818 - reads as the sentence it is
+    """Say what is wrong in a product map; `said` and `advice` are the words without `facts`, for the translators."""
+
+    def __init__(self, name: str, line: int | None, said: str, advice: str, **facts: str) -> None:
+        where = name if line is None else f"{name}, line {line}"
+        super().__init__(where, said % facts, advice % facts)
+        self.line, self.said, self.advice, self.facts = line, said, advice, facts
 
 
 class Declined(TillbridgeError):  # noqa: N818 - declining is no fault of the program

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -10,7 +11,16 @@ from pathlib import Path
 
 import pytest
 
-VENDORED = "tillbridge/web/static/vendor/swagger-ui"
+STATIC, FONTS = "tillbridge/web/static/vendor", "tillbridge/web/fonts/vendor"
+VENDORED = {
+    f"{STATIC}/swagger-ui": ("swagger-ui-bundle.js", "swagger-ui.css", "LICENSE", "NOTICE"),
+    f"{STATIC}/bootstrap": ("bootstrap.min.css", "LICENSE"),
+    f"{STATIC}/htmx": ("htmx.min.js", "sse.min.js", "LICENSE", "LICENSE-sse"),
+    f"{STATIC}/idiomorph": ("idiomorph-ext.min.js", "LICENSE"),
+    f"{FONTS}/dejavu": ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "LICENSE"),
+}
+"""What is not ours, with its licences."""
+LICENCES = ("LICENSE", "NOTICE")
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +43,27 @@ def test_nothing_that_only_tests_need_is_in_the_wheel(names: set[str]) -> None:
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"tillbridge"}
 
 
-def test_the_pages_and_their_licences_are_in_the_wheel(names: set[str]) -> None:
-    wanted = ("LICENSE", "NOTICE", "README.md", "swagger-ui-bundle.js", "swagger-ui.css")
-    assert {f"{VENDORED}/{name}" for name in wanted} <= names
-    licences = {name.partition(".dist-info/licenses/")[2] for name in names if ".dist-info/licenses/" in name}
-    assert {"LICENSE", f"src/{VENDORED}/LICENSE", f"src/{VENDORED}/NOTICE"} <= licences
+@pytest.mark.parametrize("folder", VENDORED)
+def test_what_is_not_ours_is_in_the_wheel_with_its_licences(names: set[str], folder: str) -> None:
+    assert {f"{folder}/{name}" for name in ("README.md", *VENDORED[folder])} <= names
+    licences = {f"src/{folder}/{name}" for name in VENDORED[folder] if name.startswith(LICENCES)}
+    assert licences <= licences_in(names)
+
+
+def test_our_own_licence_is_in_the_wheel(names: set[str]) -> None:
+    assert "LICENSE" in licences_in(names)
+
+
+def test_every_vendored_folder_is_named_here_and_in_the_decision(repository: Path) -> None:
+    vendored = (repository / "src/tillbridge").rglob("vendor")
+    folders = sorted(str(path.relative_to(repository / "src")) for each in vendored for path in each.iterdir())
+    assert folders == sorted(VENDORED)
+    decision = (repository / "docs/decisions/0001-what-we-stand-on.md").read_text()
+    for folder in folders:
+        title = re.search(r"^# (.+? [\d.]+)", (repository / "src" / folder / "README.md").read_text(), re.MULTILINE)
+        assert title, folder
+        assert title[1] in decision
+
+
+def licences_in(names: set[str]) -> set[str]:
+    return {name.partition(".dist-info/licenses/")[2] for name in names if ".dist-info/licenses/" in name}

@@ -79,6 +79,7 @@ class FakeTill:
     steps: deque[SendStep] = field(default_factory=deque)
     orders: list[Order] = field(default_factory=list)
     checks: FakeRegisterChecks = field(default_factory=FakeRegisterChecks)
+    away: str | None = None
 
     async def send(self, order: Order, at_register: Callable[[], Awaitable[None]]) -> Answer:
         self.orders.append(order)
@@ -110,7 +111,7 @@ class FakeTill:
         return self.judge_report(report, "")
 
     async def ping(self) -> str | None:
-        return None
+        return self.away
 
     async def close(self) -> None:
         return None

@@ -82,6 +82,19 @@ def initialised() -> Iterator[Cluster]:
 
 
 @contextmanager
+def kept(folder: Path, **settings: str) -> Iterator[Cluster]:
+    """Run a server whose databases stay in this folder for the next time."""
+    user, made = _user(), Cluster(folder, programs(), _free_port())
+    if not (folder / "data" / "PG_VERSION").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        if user is not None:
+            shutil.chown(folder, user)
+        _initialise(made, user)
+    with running(made, **settings):
+        yield made
+
+
+@contextmanager
 def running(made: Cluster, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run the server of a cluster that is there."""
     options = [f"-c{name}={value}" for name, value in (SETTINGS | settings).items()]

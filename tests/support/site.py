@@ -13,10 +13,12 @@ import aiohttp
 from fastapi import FastAPI
 from yarl import URL
 
+from support.installations import installation_of
 from support.people import CHEAP
 from support.quick import InlineStore
 from support.worlds import Bench
 from tillbridge.composition import Bridge
+from tillbridge.operation.checks import Checks
 from tillbridge.operation.metrics import Metrics
 from tillbridge.operation.operation import operation_of
 from tillbridge.operation.witness import Witness
@@ -37,7 +39,11 @@ def bridge_of(bench: Bench, **changes: Any) -> Bridge:
     operation = operation_of(bench.world, feed, metrics)
     keys, desk = KeyRing(store, bench.clock, KEY), DeskSettings()
     door = Door(store, bench.clock, CHEAP, desk.session_h * 3600)
-    bridge = Bridge(bench.world, feed, keys, {"ceepos": ("city",)}, operation, door, desk, "http://bridge.example")
+    checks = Checks(lambda: installation_of(bench), bench.clock)
+    servers = {"ceepos": ("city",)}
+    bridge = Bridge(
+        bench.world, feed, keys, servers, operation, door, desk, "http://bridge.example", checks, "products.yaml"
+    )
     return replace(bridge, **changes)
 
 

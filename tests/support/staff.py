@@ -101,7 +101,7 @@ class Sheet(HTMLParser):
     def _input(form: FormOnPage, had: Mapping[str, str]) -> None:
         name, kind = had.get("name", ""), had.get("type", "text")
         if name and (kind not in ("checkbox", "radio") or "checked" in had):
-            form.fields.setdefault(name, []).append(had.get("value", "on"))
+            form.fields.setdefault(name, []).append(had.get("value", "" if kind not in ("checkbox", "radio") else "on"))
 
 
 @dataclass

@@ -8,12 +8,14 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import Connection, text
 
 from support.fakes import report
 from support.payments import make_payment
 from support.site import Site
 from tillbridge.domain.lifecycle import AT_REGISTER, PAID_TILL, Booking
 from tillbridge.service.store_port import Transaction
+from tillbridge.store import finding
 
 
 async def fill(site: Site, count: int = 7) -> None:
@@ -156,3 +158,18 @@ async def test_the_product_map_is_replaced_by_a_good_one_and_never_by_a_bad_one(
     first = made.json["version"]
     assert (await site.get(f"/api/v1/product-map/versions/{first}")).json == made.json
     assert (await site.get("/api/v1/product-map/versions/999")).problem == (404, "no_such_version")
+
+
+async def test_a_search_that_takes_too_long_is_refused_with_what_to_do(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find(connection: Connection, *_: object) -> None:
+        connection.execute(
+            text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n")
+        )
+
+    monkeypatch.setattr(finding, "find", find)
+    monkeypatch.setattr(type(site.bench.store).search, "__defaults__", (0.1,))
+    answer = await site.get("/api/v1/payments?clerk=anna")
+    assert answer.problem == (422, "search_too_wide")
+    assert "by dates" in answer.json["title"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.site import Site
+from tillbridge.web.desk.templating import TEMPLATES
 from tillbridge.web.pages import STATIC
 
 VENDORED = STATIC / "vendor" / "swagger-ui"
@@ -79,5 +80,7 @@ def test_what_is_vendored_comes_with_its_licence_and_says_which_version_it_is() 
 
 def test_every_file_of_the_pages_is_reached_by_one() -> None:
     served = {str(path.relative_to(STATIC)) for path in STATIC.rglob("*") if path.suffix in (".js", ".css")}
-    assert served == {path.removeprefix("static/") for path, _ in NEEDED}
+    templates = "".join(path.read_text() for path in TEMPLATES.rglob("*.html"))
+    named = set(re.findall(r"/static/([^?\"]+\.(?:js|css))\?v=", templates))
+    assert served == {path.removeprefix("static/") for path, _ in NEEDED} | named
     assert Path(STATIC / "api" / "page.html").is_file()

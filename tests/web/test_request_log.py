@@ -138,7 +138,7 @@ async def test_a_bridge_that_fails_says_so_with_the_id_that_the_log_has(
     async def fails(_: Any) -> Any:
         raise RuntimeError(CARD)
 
-    monkeypatch.setattr(site.bench.store, "read", fails)
+    monkeypatch.setattr(site.bench.store, "search", fails)
     answer = await site.get("/api/v1/open-cases")
     assert answer.problem == (500, "failed")
     assert facts(one(log), "status", "request_id") == [500, answer.headers["X-Request-Id"]]

@@ -17,12 +17,16 @@ import typer
 import uvloop
 
 from tillbridge.cli.serve import log_as_json
-from tillbridge.demo.once import walk
+from tillbridge.demo.once import CARD, walk
 from tillbridge.demo.past import let_a_morning_pass
+from tillbridge.demo.people import CLERKS, PASSWORD, STAFF, hire
+from tillbridge.demo.setup import BRANCH, BRANCHES
 from tillbridge.demo.show import told
 from tillbridge.demo.stage import Stage, set_stage
 from tillbridge.errors import TillbridgeError
 from tillbridge.operation.logs import Level, log_from
+
+REGISTER = BRANCHES[BRANCH][1]["10"]
 
 
 def demo(
@@ -61,6 +65,7 @@ async def _until_stopped(folder: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with set_stage(folder) as stage:
+        await hire(stage.bridge.door)
         log_from(Level.ERROR)  # what a staged morning has to be warned of is on the pages
         await let_a_morning_pass(stage)
         log_from(Level.WARNING)
@@ -70,21 +75,32 @@ async def _until_stopped(folder: Path) -> None:
 
 
 def _directions(stage: Stage) -> Iterator[str]:
-    yield "Everything runs on this machine. Open these two pages beside each other:"
+    clerk = CLERKS[BRANCH]
+    yield f"Open the desk at  {stage.address}/"
+    yield f"and sign in as    {clerk} / {PASSWORD}"
+    yield ""
+    yield "Beside it, open:"
     yield ""
     yield f"  the till         {stage.till}/"
     yield f"  the demo library {stage.library}/"
     yield ""
-    yield "Then be the clerk, in another terminal:"
+    yield f"Type the card number {CARD}, choose charges and register 10 ({REGISTER}), and send them to the till."
+    yield "On the till's page press Cash, Card or Cancel: the desk's page tells at once. Reload the library's page to"
+    yield "see the payment on the account. Try the till's fault switches too."
     yield ""
-    pay = f"{_program()} pay --settings {stage.settings} --card 21000001 --branch CPL --register 10 --clerk anna"
+    yield "The others sign in with the same password, and see what their work needs:"
+    yield ""
+    for person in STAFF:
+        branches = ", ".join(BRANCHES[code][0] for code in person.branches or ()) or "all branches"
+        yield f"  {person.id:<7} {', '.join(person.roles):<14} {branches}"
+    yield ""
+    yield "A payment can be started from a terminal, too; the till is the same:"
+    yield ""
+    pay = f"{_program()} pay --settings {stage.settings} --card {CARD} --branch {BRANCH} --register 10 --clerk {clerk}"
     yield f"  {pay}              everything that Matti Virtanen owes"
     yield f"  {pay} --sum 5.00   a part of it"
     yield ""
-    yield "and the cashier: press Cash, Card or Cancel at register 10 on the till's page. The terminal tells the rest."
-    yield "Reload the library's page to see the payment on the account. Try the till's fault switches too."
-    yield ""
-    yield f"The bridge answers at {stage.address}. Stop with Ctrl-C."
+    yield f"The bridge answers at {stage.address}; its API is shown at {stage.address}/api. Stop with Ctrl-C."
 
 
 def _program() -> str:

@@ -54,7 +54,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class ProductMapVersion:
-    """Keep one version of the product map as its text; `origin` is file, api or command: where it came from."""
+    """Keep one version of the product map as its text; `origin` is file, api, command or page."""
 
     version: int
     at: float
@@ -117,6 +117,10 @@ class Administration(SecondLooks, Protocol):
         """Forget the answers from before this instant."""
         ...
 
+    def hold_settings(self) -> None:
+        """Let nobody else change the product map or a switch until this transaction ends."""
+        ...
+
     def add_product_map(self, at: float, by: str, origin: str, text: str) -> ProductMapVersion:
         """Keep a new version of the product map."""
         ...
@@ -129,8 +133,8 @@ class Administration(SecondLooks, Protocol):
         """Read the newest version that came from there."""
         ...
 
-    def product_map_versions(self, limit: int) -> tuple[ProductMapVersion, ...]:
-        """List the newest versions, newest first."""
+    def product_map_versions(self, limit: int, before: int | None = None) -> tuple[ProductMapVersion, ...]:
+        """List the newest versions, newest first; those that are older than one."""
         ...
 
     def switch_branch(self, switch: BranchSwitch) -> None:

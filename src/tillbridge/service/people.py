@@ -166,6 +166,12 @@ async def change_person(door: Door, by: Person, form: PersonForm) -> Person:
     return await door.changing(lambda tx: staff.change_person(tx, now, by.id, form))
 
 
+async def choose_language(door: Door, person: Person, language: str | None) -> Person:
+    """Let a person choose the language of the pages, and leave the rest as it is now; raise Declined."""
+    now = door.clock.now()
+    return await door.changing(lambda tx: staff.choose_language(tx, now, person.id, language))
+
+
 async def set_password(door: Door, by: Person, person_id: str, password: str) -> Person:
     """Give a person a new password, who is signed out everywhere by that; raise Declined."""
     person = await door.store.read(lambda tx: valid_person(tx, person_id))

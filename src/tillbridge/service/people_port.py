@@ -171,6 +171,9 @@ class People(Protocol):
         """Add a line to the journal."""
         ...
 
-    def deeds(self, after: int | None, limit: int) -> tuple[tuple[int, Deed], ...]:
-        """Read the journal, newest line first, each with its number, behind the one with this number."""
+    def deeds(self, after: int | None, limit: int, person_id: str | None = None) -> tuple[tuple[int, Deed], ...]:
+        """Read the journal, newest line first, each with its number, behind the one with this number.
+
+        With `person_id` only what this person did.
+        """
         ...

@@ -21,7 +21,7 @@ from tillbridge.service.store_port import Store, Transaction
 if TYPE_CHECKING:
     from tillbridge.service.ports import World
 
-FILE, COMMAND = "file", "command"
+FILE, COMMAND, PAGE = "file", "command", "page"
 """Where a version of the product map came from."""
 
 LOOK_S = 5.0
@@ -48,6 +48,10 @@ class Products:
     def version(self) -> int:
         """Return the number of the product map that counts, or 0 where there is none yet."""
         return self._version.version if self._version else 0
+
+    def in_map(self, branch: str) -> bool:
+        """Tell whether the product map has a branch on, whatever its switch says."""
+        return self._map.is_on(branch)
 
     def code(self, branch: str, debit_type: str) -> str:
         """Return the product code; raise BranchOff or NoProductCode."""
@@ -114,18 +118,19 @@ async def switch_branch(world: World, branch: str, by: str, reason: str, *, on: 
     """Switch payments at the register on or off for a branch; payments that are under way go on."""
     switch = BranchSwitch(branch, world.clock.now(), by, on, reason)
     await world.store.write(lambda tx: tx.switch_branch(switch))
-    await _changed(world)
+    await let_count(world)
 
 
 async def change_product_map(world: World, text: str, by: str, origin: str) -> ProductMapVersion:
     """Make this text, which was read and found right, the product map that counts."""
     now = world.clock.now()
     version = await world.store.write(lambda tx: tx.add_product_map(now, by, origin, text))
-    await _changed(world)
+    await let_count(world)
     return version
 
 
-async def _changed(world: World) -> None:
+async def let_count(world: World) -> None:
+    """Let what was stored count here at once, and wake the other processes."""
     await world.products.refresh(world.store)
     world.notifier.changed()
 

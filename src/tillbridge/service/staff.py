@@ -92,6 +92,12 @@ def change_person(tx: Transaction, at: float, by: str, form: PersonForm) -> Pers
     return after
 
 
+def choose_language(tx: Transaction, at: float, person_id: str, language: str | None) -> Person:
+    """Let a person choose the language of the pages; None leaves it to the browser."""
+    before = _others_wait(tx, person_id)
+    return change_person(tx, at, before.id, replace(form_of(before), language=language))
+
+
 def set_password(tx: Transaction, at: float, by: str, person_id: str, password_hash: str) -> Person:
     """Give a person a new password by an administrator's hand, and end the person's sessions."""
     person = replace(_others_wait(tx, person_id), password_hash=password_hash, password_changed_at=at)

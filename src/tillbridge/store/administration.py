@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from tillbridge.service.administration_port import Alarm, Answered, ApiKey, BranchSwitch, ProductMapVersion, Scope
 from tillbridge.store import tables as t
@@ -61,6 +61,12 @@ class AdministrationStatements:
     def forget_answers(self, before: float) -> None:
         self._connection.execute(delete(t.idempotency).where(t.idempotency.c.at < before))
 
+    def hold_settings(self) -> None:
+        # On SQLite there is one writer at a time.
+        if self._connection.dialect.name == "postgresql":
+            both = f"{t.product_map.name}, {t.branch_switch.name}"
+            self._connection.execute(text(f"LOCK TABLE {both} IN SHARE ROW EXCLUSIVE MODE"))
+
     def add_product_map(self, at: float, by: str, origin: str, text: str) -> ProductMapVersion:
         row = {"at": at, "by": by, "origin": origin, "text": text}
         added = insert(t.product_map).values(row).returning(t.product_map.c.version)
@@ -78,8 +84,10 @@ class AdministrationStatements:
         row = self._connection.execute(newest.order_by(t.product_map.c.version.desc()).limit(1)).first()
         return _version(row) if row else None
 
-    def product_map_versions(self, limit: int) -> tuple[ProductMapVersion, ...]:
+    def product_map_versions(self, limit: int, before: int | None = None) -> tuple[ProductMapVersion, ...]:
         newest = select(t.product_map).order_by(t.product_map.c.version.desc()).limit(limit)
+        if before is not None:
+            newest = newest.where(t.product_map.c.version < before)
         return tuple(_version(row) for row in self._connection.execute(newest))
 
     def switch_branch(self, switch: BranchSwitch) -> None:

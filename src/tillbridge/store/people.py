@@ -61,9 +61,10 @@ class PeopleStatements:
         row = {"at": deed.at, "person_id": deed.person_id, "kind": deed.kind, "facts": facts}
         self._connection.execute(insert(t.deed).values(row))
 
-    def deeds(self, after: int | None, limit: int) -> tuple[tuple[int, Deed], ...]:
+    def deeds(self, after: int | None, limit: int, person_id: str | None = None) -> tuple[tuple[int, Deed], ...]:
         wanted = select(t.deed).order_by(t.deed.c.id.desc()).limit(limit)
-        rows = self._connection.execute(wanted if after is None else wanted.where(t.deed.c.id < after))
+        wanted = wanted if after is None else wanted.where(t.deed.c.id < after)
+        rows = self._connection.execute(wanted if person_id is None else wanted.where(t.deed.c.person_id == person_id))
         return tuple((row.id, Deed(row.at, row.person_id, DeedKind(row.kind), json.loads(row.facts))) for row in rows)
 
     def _held(self, wanted: Select[Any]) -> Select[Any]:

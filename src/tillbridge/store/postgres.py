@@ -142,7 +142,7 @@ class PostgresStore:
 
     def _search(self, work: Callable[[Transaction], T], until: float) -> T:
         left_ms = int((until - time.monotonic()) * 1000)
-        if left_ms <= 0:
+        if left_ms <= 0:  # which the server would take for no limit
             raise too_wide()
         with self._engine.connect() as connection:
             snapshot = snapshot_of(connection)

@@ -134,6 +134,8 @@ class SqliteStore:
                 connection.rollback()
 
     def _search(self, work: Callable[[Transaction], T], until: float) -> T:
+        if time.monotonic() > until:
+            raise too_wide()
         with self._engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
             driver.set_progress_handler(lambda: time.monotonic() > until, STEPS_BETWEEN_LOOKS)

@@ -19,7 +19,7 @@ from tillbridge.errors import Declined
 NOT_FOUND = frozenset(
     {
         *("no_such_payment", "no_such_case", "no_such_patron", "no_such_branch", "no_such_register"),
-        *("no_such_version", "no_such_second_look"),
+        *("no_such_version", "no_such_second_look", "no_such_person"),
     }
 )
 HTTP_CODES = {
@@ -35,14 +35,16 @@ HTTP_CODES = {
 CONFLICT = frozenset(
     {
         *("claimed", "decided", "not_unknown", "not_at_register", "not_blocked", "receipt_used"),
-        *("second_look_waits", "overtaken"),
+        *("second_look_waits", "overtaken", "person_exists", "last_administrator"),
+        # Of the pages alone.
+        *("no_receipt", "switch_changed", "map_changed"),
     }
 )
 FORBIDDEN = frozenset(
     {
         *("scope_missing", "branch_not_allowed", "own_decision", "not_own_decision"),
         # Of the pages alone.
-        *("not_allowed", "other_branch", "foreign_page", "stale_page", "wrong_password"),
+        *("not_allowed", "other_branch", "foreign_page", "stale_page", "wrong_password", "map_for_all"),
     }
 )
 AWAY = frozenset({"library_unavailable", "store_unavailable"})

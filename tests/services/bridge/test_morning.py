@@ -8,6 +8,8 @@ from typing import Any
 
 from support.scenes import Scene
 from tillbridge.demo.past import MORNING, End, let_a_morning_pass
+from tillbridge.demo.people import ADMINISTRATOR, FIRST_BY, PASSWORD, STAFF, hire
+from tillbridge.service.people_port import DeedKind, Right
 
 
 async def _payments(scene: Scene) -> list[dict[str, Any]]:
@@ -47,6 +49,30 @@ async def test_a_visitor_s_first_register_is_free_and_one_visit_was_paid_in_part
     [part] = [visit for visit in MORNING if visit.sum_minor is not None]
     [charge] = (await scene.call("GET", f"/api/v1/patrons/{part.card}/charges"))[1]["charges"]
     assert charge["owed"] == "20.0"
+
+
+async def test_each_visit_was_served_by_a_clerk_with_an_account_for_the_branch(scene: Scene) -> None:
+    door = scene.stage.bridge.door
+    await hire(door)
+    await let_a_morning_pass(scene.stage)
+    people = {person.id: person for person in await door.store.read(lambda tx: tx.people())}
+    for payment in await _payments(scene):
+        assert people[payment["clerk"]].may(Right.PAY)
+        assert people[payment["clerk"]].sees(payment["branch"])
+    assert {payment["clerk"] for payment in await _payments(scene)} == {"anna", "ville"}
+
+
+async def test_the_staff_can_sign_in_and_was_hired_by_the_administrator(scene: Scene) -> None:
+    door = scene.stage.bridge.door
+    await hire(door)
+    await hire(door)
+    added = [deed for _, deed in await door.store.read(lambda tx: tx.deeds(None, 100))]
+    assert [deed.kind for deed in added] == [DeedKind.PERSON_ADDED] * len(STAFF)
+    assert {deed.person_id for deed in added} == {ADMINISTRATOR.id, FIRST_BY}
+    for form in STAFF:
+        signed = await door.sign_in(form.id, PASSWORD, "127.0.0.1")
+        assert signed.person.roles == set(form.roles)
+        assert signed.person.branches == (None if form.branches is None else set(form.branches))
 
 
 async def test_a_bridge_that_has_payments_keeps_its_own_past(scene: Scene) -> None:

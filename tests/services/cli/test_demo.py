@@ -153,9 +153,11 @@ async def test_the_demo_shows_addresses_that_answer_and_ends_by_a_signal(
 ) -> None:
     async with started("demo", environment={"TMPDIR": str(tmp_path)}) as running, aiohttp.ClientSession() as http:
         text = await _directions(running)
-        till, library, bridge = (
-            _address(text, what) for what in ("the till", "the demo library", "The bridge answers at")
+        desk, till, library, bridge = (
+            _address(text, what)
+            for what in ("Open the desk at", "the till", "the demo library", "The bridge answers at")
         )
+        await _signs_in(http, desk, *re.findall(r"sign in as +(\w+) / (\w+)", text)[0])
         assert "Kassa 1" in await _page(http, till)
         assert "Virtanen" in await _page(http, library)
         assert "Tillbridge" in await _page(http, f"{bridge}/openapi.json")
@@ -203,6 +205,13 @@ def _address(text: str, what: str) -> str:
     found = re.search(rf"{what} +(http://127\.0\.0\.1:\d+/?)", text)
     assert found, text
     return found[1]
+
+
+async def _signs_in(http: aiohttp.ClientSession, desk: str, name: str, password: str) -> None:
+    form = {"name": name, "password": password, "next": "/"}
+    async with http.post(f"{desk}sign-in", data=form, allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (303, "/")
+        assert "tillbridge_session" in answer.cookies
 
 
 async def _page(http: aiohttp.ClientSession, address: str) -> str:

@@ -83,24 +83,25 @@ def test_a_wrong_product_map_is_told_with_file_line_and_remedy(text: str, line: 
     assert error.value.remedy
 
 
-NOT_YAML: dict[str, tuple[str, str]] = {
-    "a tab": ("CPL:\n\tLOST: 1", "line 2"),
-    "an open bracket": ("CPL: {LOST: 1", "line 1"),
-    "an alias of nothing": ("A: off\nCPL: *nobody", "line 2"),
-    "two documents": ("A: off\n---\nB: off", "line 2"),
-    "a YAML of the future": ("%YAML 9.9\n---\nA: off", "line 1"),
-    "a NUL": ("A: off\x00", "position 6"),
-    "a sign beyond Unicode": ('A: "\\UFFFFFFFF"', "too large"),
+NOT_YAML: dict[str, tuple[str, int | None, str]] = {
+    "a tab": ("CPL:\n\tLOST: 1", 2, "cannot start any token"),
+    "an open bracket": ("CPL: {LOST: 1", 1, "expected ',' or '}'"),
+    "an alias of nothing": ("A: off\nCPL: *nobody", 2, "undefined alias"),
+    "two documents": ("A: off\n---\nB: off", 2, "found another document"),
+    "a YAML of the future": ("%YAML 9.9\n---\nA: off", 1, "incompatible YAML document"),
+    "a NUL": ("A: off\x00", None, "position 6"),
+    "a sign beyond Unicode": ('A: "\\UFFFFFFFF"', None, "too large"),
+    "brackets without end": ("[" * 5000, None, "recursion"),
 }
 
 
-@pytest.mark.parametrize(("text", "told"), NOT_YAML.values(), ids=NOT_YAML)
-def test_what_is_no_yaml_is_told_with_its_place(text: str, told: str) -> None:
+@pytest.mark.parametrize(("text", "line", "told"), NOT_YAML.values(), ids=NOT_YAML)
+def test_what_is_no_yaml_is_told_with_its_place(text: str, line: int | None, told: str) -> None:
     with pytest.raises(SettingsError, match="this is not valid YAML") as error:
         parse_product_map(text, "products.yaml")
-    assert error.value.where == "products.yaml"
+    assert error.value.where == ("products.yaml" if line is None else f"products.yaml, line {line}")
     assert told in error.value.what
-    assert error.value.remedy == "Mend the line that is named"
+    assert error.value.remedy.startswith("Mend this line or the one above it")
 
 
 SIGNS = st.text(alphabet="AB:{}[]-?!&*|>%@`'\"#,.~<= \n\t\\0xU1é", max_size=30)

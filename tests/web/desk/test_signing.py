@@ -22,6 +22,13 @@ async def test_who_is_not_signed_in_is_asked_who_they_are_and_comes_back_to_wher
         assert (page.path, page.status) == ("/payments/X/wait?a=1", 404)
 
 
+async def test_where_nobody_has_an_account_the_page_says_how_the_first_one_is_made(site: Site) -> None:
+    async with at_a_browser(site) as colleague:
+        assert "tillbridge user add" in (await colleague.get("/sign-in")).text
+        await hired(site, "anna", Role.CLERK)
+        assert "tillbridge user add" not in (await colleague.get("/sign-in")).text
+
+
 async def test_a_wrong_password_is_told_and_the_name_stays_in_its_field(site: Site) -> None:
     await hired(site, "anna", Role.CLERK)
     async with at_a_browser(site) as colleague:

@@ -24,7 +24,7 @@ routes = APIRouter(tags=["open cases"])
 async def open_cases(caller: Reader, bridge: TheBridge) -> Any:
     """List the open cases, oldest first."""
     now = bridge.world.clock.now()
-    found = await bridge.world.store.read(lambda tx: [case for case in tx.open_cases() if _may_see(tx, caller, case)])
+    found = await bridge.world.store.search(lambda tx: [case for case in tx.open_cases() if _may_see(tx, caller, case)])
     return {"cases": [case_view(case, now) for case in found]}
 
 

@@ -3,9 +3,49 @@
 
 from __future__ import annotations
 
-from tillbridge.web.desk import case, cases, charges, front, patrons, second_looks, signing, waiting
+from tillbridge.web.desk import (
+    case,
+    cases,
+    charges,
+    check,
+    front,
+    journal,
+    me,
+    patrons,
+    payment,
+    payments,
+    people,
+    products,
+    receipts,
+    second_looks,
+    servers,
+    settings,
+    signing,
+    versions,
+    waiting,
+)
 from tillbridge.web.desk.routing import DeskRouter
 
 desk = DeskRouter()
-for _part in (signing, front, patrons, charges, waiting, cases, case, second_looks):
+for _part in (
+    signing,
+    front,
+    patrons,
+    charges,
+    waiting,
+    people,
+    journal,
+    me,
+    payments,
+    payment,
+    receipts,
+    settings,
+    products,
+    versions,
+    check,
+    servers,
+    cases,
+    case,
+    second_looks,
+):
     desk.include_router(_part.routes)

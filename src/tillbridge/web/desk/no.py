@@ -26,6 +26,11 @@ NOTHING_DONE = marked("Nothing was done.")
 SAID: Mapping[str, tuple[str, str]] = {
     # Signing in, and what a person may do.
     "wrong_password": (marked("The name or the password is not right."), marked("Try again.")),
+    "wrong_password.old": (
+        marked("The old password is not right."),
+        marked("Type the password that you sign in with now."),
+    ),
+    "passwords_differ": (marked("The two new passwords are not the same."), marked("Type the new password twice.")),
     "too_many_tries": (
         marked("There were too many wrong passwords."),
         marked("Wait a few minutes, then try again. A supervisor or administrator can set a new password."),
@@ -62,6 +67,10 @@ SAID: Mapping[str, tuple[str, str]] = {
         marked("Something in the form cannot be read."),
         marked("Look at what you typed, and send it again."),
     ),
+    "form_too_long": (
+        marked("What you sent is too long. Nothing was done."),
+        marked("Go back, make it shorter, and send it again."),
+    ),
     "store_unavailable": (
         marked("The database cannot be used right now."),
         marked("Look whether it was done before you try again. Tell your administrator if this goes on."),
@@ -69,6 +78,30 @@ SAID: Mapping[str, tuple[str, str]] = {
     "failed": (
         marked("The bridge failed at this."),
         marked("Look whether it was done before you try again. Tell your administrator."),
+    ),
+    # People's accounts.
+    "no_such_person": (marked("There is no such account, or it is withdrawn."), marked("Look at the list of people.")),
+    "person_exists": (
+        marked("There is an account with this sign-in name already."),
+        marked("Choose another one: a withdrawn account keeps its name too."),
+    ),
+    "last_administrator": (
+        marked("This is the last administrator."),
+        marked("Make somebody else an administrator first."),
+    ),
+    "wrong_person_form.id": (
+        marked("This cannot be a sign-in name."),
+        marked("Take 1 to 80 of the letters a to z, digits, and . _ @ -, a letter or digit first."),
+    ),
+    "wrong_person_form.name": (marked("This cannot be a name."), marked("Type 1 to 80 letters on one line.")),
+    "wrong_person_form.roles": (marked("No role is chosen."), marked("Choose at least one role.")),
+    "wrong_person_form.branches": (
+        marked("No branch is chosen."),
+        marked("Choose at least one branch, or all of them."),
+    ),
+    "wrong_person_form.language": (
+        marked("The pages do not speak this language."),
+        marked("Choose one of those that are shown."),
     ),
     # Looking somebody up and paying.
     "no_such_patron": (
@@ -126,17 +159,49 @@ SAID: Mapping[str, tuple[str, str]] = {
     ),
     "not_blocked": (marked("The booking is not waiting for a person any more."), marked("Look at what became of it.")),
     "wrong_action": (marked("This cannot be decided like that."), marked("Choose what is offered.")),
+    # Looking for payments.
+    "wrong_day": (marked("This is no day."), marked("Choose it in the calendar, or type it like 29.11.2026.")),
+    "days_turned_round": (marked("The first day is after the last one."), marked("Change one of them.")),
+    "wrong_state": (marked("There is no such state to look for."), marked("Choose one that is shown.")),
+    "wrong_cursor": (
+        marked("This place in the list cannot be found any more."),
+        marked("Begin with the newest payments."),
+    ),
+    "no_receipt": (
+        marked("There is no receipt: this payment has not been paid."),
+        marked("Look at what became of the payment."),
+    ),
+    # What an administrator changes.
+    "switch_changed": (
+        marked("Somebody else has switched this branch meanwhile. Nothing was done."),
+        marked("Look at how it is now, and whether it must still be switched."),
+    ),
+    "map_changed": (
+        marked("Somebody else has changed the product map meanwhile. Nothing was done."),
+        marked("Look below at what your text would change now, and decide again."),
+    ),
+    "map_too_long": (
+        marked("The product map is too long for this page."),
+        marked("Use the command on the bridge's machine: tillbridge products load."),
+    ),
+    "map_unchanged": (marked("The product map is the same already."), marked("There is nothing to change.")),
+    "map_for_all": (
+        marked("The product map is for all branches, and your account is for some of them."),
+        marked("Ask an administrator of all branches."),
+    ),
+    "no_such_version": (marked("There is no such version of the product map."), marked("Choose one from the list.")),
     "search_too_wide": (
         marked("This search takes too long."),
         marked("Name a shorter time, or more of what you know."),
     ),
 }
-"""What every no that a page can meet is called, and what to do."""
+"""What every no that a page can meet is called, and what to do; some have other words for one field of a form."""
 
 
 def explained(texts: Texts, no: Declined) -> No:
     """Return a use case's no in the reader's language; its own English words where it has no others."""
-    what, remedy = SAID.get(no.code, (no.message, ""))
+    own = SAID.get(no.code, (no.message, ""))
+    what, remedy = SAID.get(f"{no.code}.{no.facts.get('field')}", own)
     payment = no.facts.get("payment")
     remedy = texts.gettext(remedy) if remedy else ""
     return No(texts.gettext(what), remedy, no.code, payment if isinstance(payment, str) else None)

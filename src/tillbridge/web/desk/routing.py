@@ -13,11 +13,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
 
 from tillbridge.errors import Declined
 from tillbridge.web.desk.no import explained
 from tillbridge.web.desk.visit import GUARDED, Guest, SignInNeeded, Visit, guest_of, visit_of
 from tillbridge.web.problems import status_of
+
+TOO_LONG = 413
 
 _log = structlog.get_logger()
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -39,6 +42,10 @@ class DeskRoute(APIRoute):
                 return await _no(request, no)
             except RequestValidationError:
                 return await _no(request, Declined("wrong_field", "Something in the address or the form is not right."))
+            except HTTPException as error:
+                if error.status_code != TOO_LONG:
+                    raise
+                return await _no(request, Declined("form_too_long", "What was sent is too long."))
             except SQLAlchemyError:
                 _log.exception("the store failed under a page")
                 return await _no(request, Declined("store_unavailable", "The database cannot be used right now."))

@@ -29,8 +29,9 @@ LONGEST_BACK = 500
 
 @routes.get("/sign-in")
 async def sign_in_page(guest: Guesting, next: str = "/") -> Response:  # noqa: A002 - the address says it so
-    """Ask who is there."""
-    return _asking(guest, next)
+    """Ask who is there; where nobody has an account yet, say how the first one is made."""
+    nobody = not await guest.bridge.world.store.read(lambda tx: tx.people())
+    return _asking(guest, next, nobody=nobody)
 
 
 @routes.post("/sign-in")
@@ -78,7 +79,7 @@ def own_path(wanted: str) -> str:
     return wanted if own and wanted.isprintable() else "/"
 
 
-def _asking(guest: Guest, back: str, name: str = "", no: Declined | None = None) -> Response:
+def _asking(guest: Guest, back: str, name: str = "", no: Declined | None = None, *, nobody: bool = False) -> Response:
     told = explained(guest.texts, no) if no else None
     status = status_of(no.code) if no else 200
-    return guest.page("sign_in.html", status, next=own_path(back), name=name, told=told)
+    return guest.page("sign_in.html", status, next=own_path(back), name=name, told=told, nobody=nobody)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -138,7 +139,7 @@ class Form:
     def one(self, name: str, most: int = 200) -> str:
         """Return a field's text without blanks around it, "" where it is missing; raise Declined where it is long."""
         text = self.values.get(name, [""])[0].strip()
-        if len(text) > most or not (text.isprintable() or "\n" in text):
+        if len(text) > most or not re.sub(r"[\r\n\t\u00a0]", "", text).isprintable():
             raise Declined("wrong_field", "A field of the form is too long, or has signs that cannot be read.")
         return text
 

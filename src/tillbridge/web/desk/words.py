@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
 from tillbridge.domain.history import Event
 from tillbridge.domain.lifecycle import STANDINGS, Booking, Collection, Decider
 from tillbridge.domain.payment import Payment
 from tillbridge.marking import marked
-from tillbridge.service.store_port import CaseKind
+from tillbridge.service.store_port import CaseKind, CreditState, Message, StoredCredit
 from tillbridge.service.telling import CASES, REMARKS, SENTENCES
 from tillbridge.web.desk.texts import Texts
 
@@ -42,21 +43,33 @@ DECIDERS: Mapping[Decider, str] = {
     Decider.NOTHING_SENT: marked("nothing was sent to the till"),
 }
 
+CREDITS: Mapping[CreditState, str] = {
+    CreditState.SENT: marked("sent, no clear answer yet"),
+    CreditState.ABSENT: marked("not there"),
+    CreditState.BOOKED: marked("booked"),
+    CreditState.VOIDED: marked("taken back"),
+}
+
+DIRECTIONS: Mapping[str, str] = {
+    "answer": marked("answer to our message"),
+    "report": marked("report of the till"),
+}
+
 RECEIPT = marked("Receipt %(number)s.")
 AGREED = marked("%(person)s agreed.")
 
-TONES: Mapping[str, str] = {
-    Collection.PAID: "good",
-    Collection.UNKNOWN: "bad",
-    Collection.REFUSED: "warn",
-    Collection.REVERSED: "warn",
-    Booking.BOOKED: "good",
-    Booking.BLOCKED: "bad",
-    Booking.UNKNOWN: "warn",
-    Booking.REVERSAL_DUE: "bad",
-    Booking.REVERSING: "warn",
+_COLOURED: Mapping[str, Sequence[StrEnum]] = {
+    "good": (Collection.PAID, Booking.BOOKED, CreditState.BOOKED),
+    "warn": (
+        *(Collection.REFUSED, Collection.REVERSED, Booking.UNKNOWN, Booking.REVERSING, Booking.REVERSED),
+        *(CreditState.ABSENT, CreditState.VOIDED),
+    ),
+    "bad": (Collection.UNKNOWN, Booking.BLOCKED, Booking.REVERSAL_DUE),
 }
-"""Which colour goes with a state; its word says the same."""
+TONES: Mapping[tuple[type, str], str] = {
+    (type(state), state): tone for tone, states in _COLOURED.items() for state in states
+}
+"""Which colour goes with a state; its word says the same. States of two kinds may be spelled alike."""
 
 
 def collection_words(texts: Texts, payment: Payment) -> str:
@@ -78,14 +91,29 @@ def booking_words(texts: Texts, payment: Payment) -> str:
     return texts.gettext(BOOKINGS[payment.booking])
 
 
-def tone_of(state: str) -> str:
+def decider_words(texts: Texts, payment: Payment) -> str:
+    """Say whose word the collection rests on; "" where nobody has decided it."""
+    return texts.gettext(DECIDERS[payment.standing.by]) if payment.standing.by else ""
+
+
+def credit_words(texts: Texts, credit: StoredCredit) -> str:
+    """Say how far a credit in the library system is."""
+    return texts.gettext(CREDITS[credit.state])
+
+
+def direction_words(texts: Texts, message: Message) -> str:
+    """Say what kind of message came over the wire."""
+    return texts.gettext(DIRECTIONS.get(message.direction, message.direction))
+
+
+def tone_of(state: StrEnum) -> str:
     """Name the colour of a state."""
-    return TONES.get(state, "plain")
+    return TONES.get((type(state), state), "plain")
 
 
 def event_words(texts: Texts, event: Event) -> str:
     """Say what happened, with the reason and the receipt number where the event has them."""
-    words = texts.gettext(SENTENCES[event.kind])
+    words = texts.gettext(SENTENCES.get(event.kind, event.kind))
     if why := event.facts.get("why"):
         words += f" ({texts.gettext(str(why))})"
     if receipt := event.facts.get("receipt"):

@@ -80,11 +80,14 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("payment", schema=None) as batch_op:
         batch_op.create_index("ix_payment_branch", ["branch", "register", "created_at", "id"], unique=False)
-        batch_op.create_index("ix_payment_clerk", ["clerk", "created_at", "id"], unique=False)
-        batch_op.create_index("ix_payment_collection_booking", ["collection", "booking"], unique=False)
+        batch_op.create_index("ix_payment_clerk", ["clerk", "created_at", "id", "branch", "register"], unique=False)
+        batch_op.create_index(
+            "ix_payment_collection_booking", ["collection", "booking", "created_at", "id"], unique=False
+        )
         batch_op.create_index("ix_payment_created_at", ["created_at", "id"], unique=False)
         batch_op.create_index("ix_payment_patron_id", ["patron_id", "created_at", "id"], unique=False)
-        batch_op.create_index("ix_payment_receipt_number", ["receipt_number"], unique=False)
+        batch_op.create_index("ix_payment_receipt_number", ["receipt_number", "created_at", "id"], unique=False)
+        batch_op.create_index("ix_payment_total_minor", ["total_minor", "created_at", "id"], unique=False)
 
     op.create_table(
         "product_map",
@@ -325,6 +328,8 @@ def _people() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deed")),
         sqlite_autoincrement=True,
     )
+    with op.batch_alter_table("deed", schema=None) as batch_op:
+        batch_op.create_index("ix_deed_person_id", ["person_id", "id"], unique=False)
     op.create_table(
         "person",
         sa.Column("id", sa.String(length=80), nullable=False),
@@ -423,6 +428,7 @@ def downgrade() -> None:
     op.drop_table("seal")
     op.drop_table("product_map")
     with op.batch_alter_table("payment", schema=None) as batch_op:
+        batch_op.drop_index("ix_payment_total_minor")
         batch_op.drop_index("ix_payment_receipt_number")
         batch_op.drop_index("ix_payment_patron_id")
         batch_op.drop_index("ix_payment_created_at")
@@ -450,4 +456,7 @@ def _no_people() -> None:
 
     op.drop_table("session")
     op.drop_table("person")
+    with op.batch_alter_table("deed", schema=None) as batch_op:
+        batch_op.drop_index("ix_deed_person_id")
+
     op.drop_table("deed")

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every no that a page can meet has words of its own, and tells what to do."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.site import Site
+from support.staff import signed_in
+from tillbridge import __file__ as package
+from tillbridge.errors import Declined
+from tillbridge.web.desk.no import SAID, explained
+from tillbridge.web.desk.texts import texts_in
+
+PACKAGE = Path(package).parent
+OF_PROGRAMS = {"scope_missing", "branch_not_allowed", "idempotency_key_reused"}
+"""What only programs meet: keys, and what goes with them."""
+
+
+def refusals(source: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Declined":
+            assert isinstance(node.args[0], ast.Constant)
+            yield str(node.args[0].value)
+
+
+def codes() -> set[str]:
+    return {code for path in PACKAGE.rglob("*.py") if "api" not in path.parts for code in refusals(path)} - OF_PROGRAMS
+
+
+def test_every_code_has_words_and_no_other_has() -> None:
+    assert SAID.keys() - {"failed", "store_unavailable"} == codes() - {"failed", "store_unavailable"}
+
+
+@pytest.mark.parametrize("code", SAID)
+def test_what_was_wrong_and_what_to_do_are_sentences(code: str) -> None:
+    assert all(words[0].isupper() and words.endswith(".") for words in SAID[code])
+
+
+def test_a_code_without_words_tells_its_own() -> None:
+    told = explained(texts_in("en", "Europe/Helsinki"), Declined("new", "This is new.", {"payment": 7}))
+    assert (told.what, told.remedy, told.payment_id) == ("This is new.", "", None)
+
+
+async def test_an_address_that_is_none_is_told_as_a_page(site: Site) -> None:
+    async with signed_in(site) as colleague:
+        page = await colleague.get("/payments/none/wait")
+        assert (page.status, page.sheet.links["To the desk"]) == (404, "/")
+        assert "There is no such payment." in page.text
