@@ -46,6 +46,7 @@ DEEDS: Mapping[DeedKind, str] = {
     DeedKind.SECOND_LOOK_WISHED: marked("Decided something that waits for a second look"),
     DeedKind.SECOND_LOOK_AGREED: marked("Agreed at a second look"),
     DeedKind.SECOND_LOOK_REFUSED: marked("Did not agree at a second look"),
+    DeedKind.SECOND_LOOK_WITHDRAWN: marked("Took a decision back before a second look"),
 }
 
 DECISIONS: Mapping[Action, str] = {
