@@ -13,6 +13,7 @@ from tillbridge.service.collecting import BOOKING_CASES
 from tillbridge.service.planning import lacking
 from tillbridge.service.store_port import Case, CaseKind, StoredCredit
 from tillbridge.service.telling import SENTENCES
+from tillbridge.web.desk.reasons import reason_words
 from tillbridge.web.desk.texts import Texts
 from tillbridge.web.desk.words import standing_words
 
@@ -48,7 +49,7 @@ def _plain(_telling: Telling, value: object) -> str:
 
 
 def _said(telling: Telling, value: object) -> str:
-    return telling.texts.gettext(str(value))
+    return reason_words(telling.texts, str(value))
 
 
 def _cents(telling: Telling, value: object) -> str:

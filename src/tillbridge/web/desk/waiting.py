@@ -19,6 +19,7 @@ from tillbridge.service.telling import remind
 from tillbridge.web.desk.live import live as live_part
 from tillbridge.web.desk.no import explained
 from tillbridge.web.desk.places import branch_name, register_name
+from tillbridge.web.desk.reasons import reason_words
 from tillbridge.web.desk.routing import DeskRouter
 from tillbridge.web.desk.visit import OwnForm, Visit, Visiting
 from tillbridge.web.desk.words import actor_words, booking_words, case_words, event_words, remark_words, tone_of
@@ -135,7 +136,7 @@ def _shown(visit: Visit, tx: Transaction, payment_id: str) -> dict[str, Any]:
         "tone": tone_of,
         "remarks": remark_words(texts, payment),
         "tried": [(event.at, event_words(texts, event), actor_words(texts, event.actor)) for event in history[-TRIED:]],
-        "why": next((texts.gettext(str(e.facts["why"])) for e in reversed(history) if e.facts.get("why")), ""),
+        "why": next((reason_words(texts, str(e.facts["why"])) for e in reversed(history) if e.facts.get("why")), ""),
         "cases": [(case, *case_words(texts, case.kind)) for case in tx.open_cases(payment_id)],
         "warnings": [(case, *case_words(texts, case.kind)) for case in tx.cases_naming(payment_id)],
         "waiting_looks": tx.open_second_looks(payment_id),

@@ -12,6 +12,7 @@ from tillbridge.domain.payment import Payment
 from tillbridge.marking import marked
 from tillbridge.service.store_port import CaseKind, CreditState, Message, StoredCredit
 from tillbridge.service.telling import CASES, REMARKS, SENTENCES
+from tillbridge.web.desk.reasons import reason_words
 from tillbridge.web.desk.texts import Texts
 
 COLLECTIONS: Mapping[Collection, str] = {
@@ -115,7 +116,7 @@ def event_words(texts: Texts, event: Event) -> str:
     """Say what happened, with the reason and the receipt number where the event has them."""
     words = texts.gettext(SENTENCES.get(event.kind, event.kind))
     if why := event.facts.get("why"):
-        words += f" ({texts.gettext(str(why))})"
+        words += f" ({reason_words(texts, str(why))})"
     if receipt := event.facts.get("receipt"):
         words += " " + texts.gettext(RECEIPT) % {"number": receipt}
     if person := event.facts.get("seconded_by"):
