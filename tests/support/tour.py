@@ -1,0 +1,385 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Walk to every page, and to every state that a page can be in, on the demo's stage: to look at them, and to check them.
+
+The ways go by addresses and fields alone, so that they are the same in every language.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from playwright.async_api import Page
+
+from support.scenes import Scene
+from tillbridge.demo.people import PASSWORD
+from tillbridge.service.deciding import decide_case
+from tillbridge.service.resolving import Action, Word
+from tillbridge.service.store_port import Case, CaseKind
+from tillbridge.web.desk.visit import SESSION
+
+Way = Callable[[Page, Scene], Awaitable[None]]
+
+REMIND_S = 4.0
+"""After how long the clerk is reminded on the stage where this is walked."""
+
+MATTI, NOBODYS, LONG, RESTRICTED, WITHOUT_DEBTS = "21000001", "99999999", "21000008", "21000007", "21000006"
+WRONG_MAP = "Default:\n  OVERDUE: 1000\n  LOST: [\n"
+
+
+async def sign_in(page: Page, scene: Scene, person: str) -> None:
+    """Be a person of the demo's staff, without the way through the sign-in page."""
+    door = scene.stage.bridge.door
+    token = (await door.sign_in(person, PASSWORD, "tour")).token
+    await page.context.add_cookies([{"name": SESSION, "value": token, "url": scene.stage.address}])
+
+
+def at(path: str, person: str) -> Way:
+    """Make the way to a page that needs nothing but somebody who may see it."""
+
+    async def walk(page: Page, scene: Scene) -> None:
+        await sign_in(page, scene, person)
+        await page.goto(path)
+
+    return walk
+
+
+async def sign_in_page(page: Page, scene: Scene) -> None:
+    """Ask who is there."""
+    del scene
+    await page.goto("/sign-in")
+
+
+async def wrong_password(page: Page, scene: Scene) -> None:
+    """Mistype the password."""
+    await sign_in_page(page, scene)
+    await page.fill("#name", "nobody")
+    await page.fill("#password", "arvattu salasana")
+    await page.locator("button.act").click()
+    await page.locator(".note.bad").wait_for()
+
+
+async def look_up(page: Page, scene: Scene, who: str, person: str = "sirpa") -> None:
+    """Type something at the desk, and Enter."""
+    await sign_in(page, scene, person)
+    await page.goto("/")
+    await page.fill("#who", who)
+    await page.keyboard.press("Enter")
+
+
+def looked_up(who: str, shows: str) -> Way:
+    """Make the way to what looking this up brings, until `shows` (a selector) is there."""
+
+    async def walk(page: Page, scene: Scene) -> None:
+        await look_up(page, scene, who)
+        await page.locator(shows).first.wait_for()
+
+    return walk
+
+
+async def part(page: Page, scene: Scene) -> None:
+    """Pay a part, and see how it is split."""
+    await look_up(page, scene, MATTI)
+    await page.locator("#sum").press_sequentially("10")
+    await page.locator("#split li").first.wait_for()
+
+
+async def no_sum(page: Page, scene: Scene) -> None:
+    """Type a sum that is none."""
+    await look_up(page, scene, MATTI)
+    await page.fill("#sum", "kymmenen")
+    await page.check('input[name="register"][value="CPL/10"]')
+    await page.locator("button.big").click()
+    await page.locator(".note.bad").first.wait_for()
+
+
+async def by_hand(page: Page, scene: Scene) -> None:
+    """Begin to record what the till took by hand."""
+    await look_up(page, scene, MATTI)
+    await page.locator("details.panel summary").click()
+    await page.fill("#receipt", "K 4711")
+    await page.fill("#reason", "Verkko oli poikki koko aamun")
+
+
+async def held(page: Page, scene: Scene) -> None:
+    """Look at charges that are being paid."""
+    card, charges = await scene.patron("2.40", "24.90", text="Myöhästymismaksu: Sinuhe egyptiläinen")
+    await scene.start(card, charges=[{"charge_id": charges[0]}])
+    await look_up(page, scene, card)
+    await page.locator("tr.held").wait_for()
+
+
+async def refused_twice(page: Page, scene: Scene) -> None:
+    """Try to pay what somebody else is paying."""
+    card, _ = await scene.patron("2.40", text="Myöhästymismaksu: Sinuhe egyptiläinen")
+    await look_up(page, scene, card)
+    await page.check('input[name="register"][value="CPL/11"]')
+    await scene.start(card)
+    await page.locator("button.big").click()
+    await page.locator(".note.bad").wait_for()
+
+
+async def pay(page: Page, scene: Scene, *amounts: str, fault: str | None = None) -> str:
+    """Send a payment of a new patron to the till."""
+    if fault is not None:
+        await scene.fault(fault)
+    card, _ = await scene.patron(*(amounts or ("2.40", "4.80")), text="Myöhästymismaksu: Sinuhe egyptiläinen")
+    payment_id = str((await scene.start(card))["id"])
+    await sign_in(page, scene, "anna")
+    await page.goto(f"/payments/{payment_id}/wait")
+    return payment_id
+
+
+async def shows(page: Page, state: str) -> None:
+    """Wait for a state."""
+    await page.locator(f'[data-state="{state}"]').wait_for()
+
+
+async def waiting(page: Page, scene: Scene) -> None:
+    """Wait for the customer."""
+    await pay(page, scene)
+    await shows(page, "at_register")
+
+
+async def cancelling(page: Page, scene: Scene) -> None:
+    """Wish to cancel what is at the till."""
+    await waiting(page, scene)
+    await page.locator(".act.danger").click()
+    await page.locator(".act.danger").wait_for(state="hidden")
+    await shows(page, "at_register")
+
+
+async def reminded(page: Page, scene: Scene) -> None:
+    """Wait for so long that the page asks whether the customer is still there."""
+    await waiting(page, scene)
+    await asyncio.sleep(REMIND_S + 0.5)
+    await page.reload()
+    await page.locator(".status .note.warn").wait_for()
+
+
+async def paid(page: Page, scene: Scene) -> None:
+    """See a payment paid and booked."""
+    payment_id = await pay(page, scene)
+    await scene.accept(payment_id)
+    await scene.booked(payment_id)
+    await page.locator(".status .tag.good").wait_for()
+
+
+async def paid_with_remarks(page: Page, scene: Scene) -> None:
+    """See what the library system did besides."""
+    await scene.library("POST", "/control/patrons", [])
+    card, _ = await scene.patron("24.90", debit_type="LOST", text="Kadonnut: Täällä Pohjantähden alla")
+    payment_id = str((await scene.start(card))["id"])
+    await scene.accept(payment_id)
+    await scene.booked(payment_id)
+    await sign_in(page, scene, "anna")
+    await page.goto(f"/payments/{payment_id}/wait")
+
+
+async def cancelled(page: Page, scene: Scene) -> None:
+    """See the customer go away."""
+    payment_id = await pay(page, scene)
+    await scene.cancel(payment_id)
+    await shows(page, "cancelled")
+
+
+async def refused(page: Page, scene: Scene) -> None:
+    """See the register server refuse the message."""
+    await pay(page, scene, fault="status_99")
+    await shows(page, "refused")
+
+
+async def unknown(page: Page, scene: Scene) -> None:
+    """Know nothing."""
+    await pay(page, scene, fault="drop_after_reading")
+    await shows(page, "unknown")
+
+
+async def without_number(page: Page, scene: Scene) -> None:
+    """Say that it is paid, and forget the receipt's number."""
+    await unknown(page, scene)
+    await page.locator('button[value="paid"]').click()
+    await page.locator(".note.bad").wait_for()
+
+
+async def taken_back(page: Page, scene: Scene) -> None:
+    """See the till take the money back after it was booked."""
+    payment_id = await pay(page, scene)
+    await scene.accept(payment_id)
+    await scene.booked(payment_id)
+    await scene.take_back(payment_id)
+    await shows(page, "reversed")
+
+
+async def odd_case(page: Page, scene: Scene) -> Case:
+    """Bring about a payment that nobody knows of, with a case."""
+    payment_id = await pay(page, scene, fault="drop_after_reading")
+    await shows(page, "unknown")
+    await scene.report(payment_id, 97)
+    await page.locator(".note.warn a[href*='/cases/']").wait_for()
+    [case] = await scene.stage.bridge.world.store.read(lambda tx: tx.open_cases(payment_id))
+    return case
+
+
+async def case_of_unknown(page: Page, scene: Scene) -> None:
+    """Look at a case that a clerk may decide."""
+    case = await odd_case(page, scene)
+    await page.context.clear_cookies()
+    await sign_in(page, scene, "sirpa")
+    await page.goto(f"/cases/{case.id}")
+
+
+async def surplus(page: Page, scene: Scene) -> None:
+    """Look at the case of the demo's morning."""
+    cases = await scene.stage.bridge.world.store.read(lambda tx: tx.open_cases())
+    case = next(case for case in cases if case.kind is CaseKind.SURPLUS)
+    await at(f"/cases/{case.id}", "sirpa")(page, scene)
+
+
+async def decided(page: Page, scene: Scene) -> None:
+    """Decide a case."""
+    await case_of_unknown(page, scene)
+    await page.check("#action-not_paid")
+    await page.fill("#reason", "Kassan lista näyttää, että maksu on peruttu")
+    await page.locator("#decide button.act").last.click()
+    await page.locator('[data-state="closed"]').wait_for()
+
+
+async def undecided(page: Page, scene: Scene) -> None:
+    """Forget to say why."""
+    await case_of_unknown(page, scene)
+    await page.check("#action-paid")
+    await page.fill("#reason", "Kuitti on kassalla")
+    await page.locator("#decide button.act").last.click()
+    await page.locator(".note.bad").wait_for()
+
+
+async def second_look(page: Page, scene: Scene) -> None:
+    """Look at what a colleague has decided."""
+    case = await odd_case(page, scene)
+    word = Word(Action.NOT_PAID, "anna", "Kassan lista näyttää, että maksu on peruttu")
+    await decide_case(scene.stage.bridge.world, case.id, word, second_look=True)
+    await page.context.clear_cookies()
+    await sign_in(page, scene, "sirpa")
+    await page.goto(f"/cases/{case.id}")
+
+
+async def own_decision(page: Page, scene: Scene) -> None:
+    """Wait for a colleague."""
+    case = await odd_case(page, scene)
+    word = Word(Action.NOT_PAID, "anna", "Kassan lista näyttää, että maksu on peruttu")
+    await decide_case(scene.stage.bridge.world, case.id, word, second_look=True)
+    await page.goto(f"/payments/{case.payment_id}/wait")
+
+
+async def a_paid_one(page: Page, scene: Scene, person: str, path: str) -> None:
+    """Look at a page of a payment that is paid."""
+    payment_id = await pay(page, scene)
+    await scene.accept(payment_id)
+    await scene.booked(payment_id)
+    await page.context.clear_cookies()
+    await sign_in(page, scene, person)
+    await page.goto(f"/payments/{payment_id}{path}")
+
+
+async def payment(page: Page, scene: Scene) -> None:
+    """Look at everything about a payment, as an administrator."""
+    await a_paid_one(page, scene, "pekka", "")
+
+
+async def receipt(page: Page, scene: Scene) -> None:
+    """Look at the copy of a receipt."""
+    await a_paid_one(page, scene, "anna", "/receipt")
+
+
+async def card_nowhere(page: Page, scene: Scene) -> None:
+    """Look for payments of a card that nobody has."""
+    await at("/payments", "kerttu")(page, scene)
+    await page.fill("#card", NOBODYS)
+    await page.keyboard.press("Enter")
+    await page.locator(".note.bad").wait_for()
+
+
+async def wrong_map(page: Page, scene: Scene) -> None:
+    """Write a product map that cannot be read."""
+    await at("/settings/products/edit", "pekka")(page, scene)
+    await page.fill("#text", WRONG_MAP)
+    await page.locator("main form button.act").first.click()
+    await page.locator("#text[aria-invalid]").wait_for()
+
+
+async def new_map(page: Page, scene: Scene) -> None:
+    """See what a changed product map would change."""
+    await at("/settings/products/edit", "pekka")(page, scene)
+    text = await page.input_value("#text")
+    await page.fill("#text", text.replace("OVERDUE: 1000", "OVERDUE: 1001") + "MPL:\n  COPY: 4101\n")
+    await page.locator("main form button.act").first.click()
+    await page.locator('form[action$="/change"]').wait_for()
+
+
+async def checked(page: Page, scene: Scene) -> None:
+    """Let the bridge check itself."""
+    await at("/settings/check", "pekka")(page, scene)
+    await page.locator('form[action$="/settings/check"] button.act').click()
+    await page.locator("[data-checked]").wait_for()
+
+
+WAYS: dict[str, Way] = {
+    "sign-in": sign_in_page,
+    "sign-in-wrong": wrong_password,
+    "desk": at("/", "anna"),
+    "desk-bookkeeper": at("/", "kerttu"),
+    "look-up-nobody": looked_up(NOBODYS, ".note.bad"),
+    "look-up-several": looked_up("l", ".choices a"),
+    "charges": looked_up(MATTI, "#sum"),
+    "charges-many": looked_up(LONG, "#sum"),
+    "charges-restricted": looked_up(RESTRICTED, "#sum"),
+    "charges-none": looked_up(WITHOUT_DEBTS, ".note.good"),
+    "charges-part": part,
+    "charges-no-sum": no_sum,
+    "charges-held": held,
+    "charges-refused": refused_twice,
+    "by-hand": by_hand,
+    "waiting": waiting,
+    "waiting-cancelling": cancelling,
+    "waiting-reminded": reminded,
+    "paid": paid,
+    "paid-remarks": paid_with_remarks,
+    "cancelled": cancelled,
+    "refused": refused,
+    "unknown": unknown,
+    "unknown-no-number": without_number,
+    "unknown-second-look": own_decision,
+    "taken-back": taken_back,
+    "cases": at("/cases", "sirpa"),
+    "cases-closed": at("/cases?closed=1", "sirpa"),
+    "case-surplus": surplus,
+    "case-unknown": case_of_unknown,
+    "case-incomplete": undecided,
+    "case-decided": decided,
+    "case-second-look": second_look,
+    "payments": at("/payments", "kerttu"),
+    "payments-none": at("/payments?receipt=ei-ole", "kerttu"),
+    "payments-no-card": card_nowhere,
+    "payment": payment,
+    "receipt": receipt,
+    "servers": at("/servers", "pekka"),
+    "settings": at("/settings", "pekka"),
+    "products": at("/settings/products", "pekka"),
+    "products-edit": at("/settings/products/edit", "pekka"),
+    "products-wrong": wrong_map,
+    "products-preview": new_map,
+    "products-versions": at("/settings/products/versions", "pekka"),
+    "products-version": at("/settings/products/versions/1", "pekka"),
+    "check": at("/settings/check", "pekka"),
+    "check-results": checked,
+    "people": at("/people", "pekka"),
+    "people-add": at("/people/add", "pekka"),
+    "person": at("/people/anna", "pekka"),
+    "person-withdraw": at("/people/ville/withdraw", "pekka"),
+    "journal": at("/journal", "pekka"),
+    "me": at("/me", "anna"),
+    "not-allowed": at("/people", "anna"),
+    "no-such-page": at("/payments/none", "anna"),
+}
+"""Every page and state by its name."""
