@@ -24,8 +24,8 @@ def place_of(cursor: str) -> tuple[float, str]:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
         (at,) = struct.unpack(">d", raw[:8])
         payment_id = raw[8:].decode("ascii")
-        if not math.isfinite(at) or not payment_id.isalnum():
-            raise ValueError(payment_id)
-        return float(at), payment_id
     except (binascii.Error, struct.error, ValueError) as error:
         raise Declined("wrong_cursor", "This is no `next` of a page.") from error
+    if not math.isfinite(at) or not payment_id.isalnum():
+        raise Declined("wrong_cursor", "This is no `next` of a page.")
+    return float(at), payment_id
