@@ -186,6 +186,7 @@ WRONG = {
     "?from=2027-01-02&until=2027-01-01": "The first day is after the last one.",
     "?sum=much": "This is no sum.",
     "?state=rich": "There is no such state to look for.",
+    "?cursor=P_AAAAAAAAAA": "This place in the list cannot be found any more.",
     "?cursor=x": "This place in the list cannot be found any more.",
 }
 

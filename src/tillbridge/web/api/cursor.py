@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import struct
 
 from tillbridge.domain.payment import Payment
@@ -22,6 +23,9 @@ def place_of(cursor: str) -> tuple[float, str]:
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
         (at,) = struct.unpack(">d", raw[:8])
-        return float(at), raw[8:].decode("ascii")
+        payment_id = raw[8:].decode("ascii")
     except (binascii.Error, struct.error, ValueError) as error:
         raise Declined("wrong_cursor", "This is no `next` of a page.") from error
+    if not math.isfinite(at) or not payment_id.isalnum():
+        raise Declined("wrong_cursor", "This is no `next` of a page.")
+    return float(at), payment_id
