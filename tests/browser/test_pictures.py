@@ -10,17 +10,17 @@ from playwright.async_api import Browser, Page
 
 from support.pictures import DARK, PHONE, PICTURES, Picture, take
 from support.scenes import Scene
-from tillbridge.demo.stage import Stage
 
 
-async def _health(page: Page, stage: Stage) -> None:
+async def _health(page: Page, scene: Scene) -> None:
+    del scene
     await page.goto("/health")
 
 
 async def test_a_picture_is_taken_in_each_language_on_each_of_its_screens(
     browser: Browser, scene: Scene, tmp_path: Path
 ) -> None:
-    files = await take(browser, scene.stage, tmp_path / "new", [Picture("health", _health, (DARK, PHONE))])
+    files = await take(browser, scene, tmp_path / "new", [Picture("health", _health, (DARK, PHONE))])
     names = [f"health-{language}-{view}.png" for language in ("fi", "sv", "en") for view in ("dark", "phone")]
     assert [file.name for file in files] == names
     assert [_width(file) for file in files] == [1280, 375] * 3

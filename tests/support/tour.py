@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Walk to every page, and to every state that a page can be in, on the demo's stage: to look at them, and to check them.
+"""Walk to every page, and to every state that a page can be in, on the demo's stage: to look at them, and to check.
 
 The ways go by addresses and fields alone, so that they are the same in every language.
 """
@@ -7,12 +7,16 @@ The ways go by addresses and fields alone, so that they are the same in every la
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 
 from playwright.async_api import Page
 
-from support.scenes import Scene
-from tillbridge.demo.people import PASSWORD
+from support.scenes import QUICK, Scene, open_scene
+from tillbridge.demo.past import let_a_morning_pass
+from tillbridge.demo.people import PASSWORD, hire
 from tillbridge.service.deciding import decide_case
 from tillbridge.service.resolving import Action, Word
 from tillbridge.service.store_port import Case, CaseKind
@@ -25,6 +29,15 @@ REMIND_S = 4.0
 
 MATTI, NOBODYS, LONG, RESTRICTED, WITHOUT_DEBTS = "21000001", "99999999", "21000008", "21000007", "21000006"
 WRONG_MAP = "Default:\n  OVERDUE: 1000\n  LOST: [\n"
+
+
+@asynccontextmanager
+async def open_tour(folder: Path) -> AsyncIterator[Scene]:
+    """Set the demo's stage, with its staff and its morning."""
+    async with open_scene(folder, replace(QUICK, remind_s=REMIND_S)) as scene:
+        await hire(scene.stage.bridge.door)
+        await let_a_morning_pass(scene.stage)
+        yield scene
 
 
 async def sign_in(page: Page, scene: Scene, person: str) -> None:
@@ -167,7 +180,6 @@ async def paid(page: Page, scene: Scene) -> None:
 
 async def paid_with_remarks(page: Page, scene: Scene) -> None:
     """See what the library system did besides."""
-    await scene.library("POST", "/control/patrons", [])
     card, _ = await scene.patron("24.90", debit_type="LOST", text="Kadonnut: Täällä Pohjantähden alla")
     payment_id = str((await scene.start(card))["id"])
     await scene.accept(payment_id)
@@ -321,7 +333,7 @@ async def checked(page: Page, scene: Scene) -> None:
     """Let the bridge check itself."""
     await at("/settings/check", "pekka")(page, scene)
     await page.locator('form[action$="/settings/check"] button.act').click()
-    await page.locator("[data-checked]").wait_for()
+    await page.locator(".findings").wait_for()
 
 
 WAYS: dict[str, Way] = {
@@ -352,7 +364,7 @@ WAYS: dict[str, Way] = {
     "unknown-second-look": own_decision,
     "taken-back": taken_back,
     "cases": at("/cases", "sirpa"),
-    "cases-closed": at("/cases?closed=1", "sirpa"),
+    "cases-closed": at("/cases?state=closed", "sirpa"),
     "case-surplus": surplus,
     "case-unknown": case_of_unknown,
     "case-incomplete": undecided,

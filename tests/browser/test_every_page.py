@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every page, in every state and language, can be used by everybody: axe finds nothing, and nothing is cut off."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page
+
+from support.accessibility import accessible
+from support.browser import new_page
+from support.scenes import Scene
+from support.tour import WAYS, open_tour
+
+SCREENS = {"en": (1280, False), "fi": (375, True), "sv": (320, False)}
+"""Each language on a screen of its own: the desk's; a phone's, dark; and one that is magnified fourfold."""
+
+TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def tour(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+    async with open_tour(tmp_path_factory.mktemp("tour")) as made:
+        yield made
+
+
+@pytest.mark.parametrize("language", SCREENS)
+@pytest.mark.parametrize("name", WAYS)
+async def test_everybody_can_use_it(browser: Browser, tour: Scene, name: str, language: str) -> None:
+    width, dark = SCREENS[language]
+    async with new_page(browser, tour.stage.address, language=language, width=width, dark=dark) as page:
+        await WAYS[name](page, tour)
+        await accessible(page)
+        assert await page.evaluate(TOO_WIDE) == 0, "the page must be moved sideways to be read"
+        await _is_in_one_language(page, language)
+
+
+async def _is_in_one_language(page: Page, language: str) -> None:
+    assert await page.locator("html").get_attribute("lang") == language
+    assert await page.locator("h1").count() == 1
