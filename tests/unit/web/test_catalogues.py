@@ -82,7 +82,7 @@ def test_every_template_can_be_read_in_every_language(language: str) -> None:
     ("language", "sum_", "day", "moment", "age"),
     [
         ("fi", "7,20 €", "29.11.2026", "29.11.2026 14.05", "2 tuntia"),
-        ("sv", "7,20 €", "29.11.2026", "29.11.2026 14:05", "2 timmar"),
+        ("sv", "7,20 €", "29.11.2026", "29.11.2026 14.05", "2 timmar"),
         ("en", "€7.20", "29 Nov 2026", "29 Nov 2026 14:05", "2 hours"),
     ],
 )
