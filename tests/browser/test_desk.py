@@ -11,6 +11,7 @@ from playwright.async_api import Browser
 from support.clerk import Clerk, clerk_at
 from support.scenes import Scene
 from tillbridge.service.people_port import Role
+from tillbridge.web.desk.texts import LANGUAGES, texts_in
 
 
 async def agree(scene: Scene, cents: int) -> None:
@@ -41,6 +42,29 @@ async def test_desk_to_till_to_paid_and_back(browser: Browser, scene: Scene) -> 
         await clerk.page.get_by_role("link", name="Next customer").click()
         await clerk.page.locator("#who").wait_for()
         await agree(scene, 720)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_the_whole_way_is_told_in_the_clerks_language(browser: Browser, scene: Scene, language: str) -> None:
+    texts = texts_in(language, "Europe/Helsinki")
+    said, sum_ = texts.gettext, texts.money(720, "EUR")
+    async with clerk_at(browser, scene, language=language) as clerk:
+        card, _ = await scene.patron("3.00", "4.20")
+        await clerk.look_up(card)
+        await clerk.says(said("Open charges"))
+        assert await clerk.page.locator("button.big").inner_text() == said("Pay at the register")
+        payment_id = await clerk.pay()
+        await clerk.says(said("Take %(amount)s at %(register)s.") % {"amount": sum_, "register": "Kassa 1"})
+        await clerk.page.locator(".act.danger").click()
+        await clerk.says(said("Cancel it at the till now."))
+        await scene.accept(payment_id)
+        await clerk.says(said("Paid."))
+        await clerk.says(said("booked"))
+        await scene.fault("drop_after_reading")
+        await clerk.begin("1.00")
+        await clerk.says(said("Do not take the money again."))
+        await clerk.page.locator('button[value="not_paid"]').click()
+        await clerk.says(said("The reason is missing."))
 
 
 async def test_a_part_is_paid_and_split_as_it_was_shown(browser: Browser, scene: Scene) -> None:
