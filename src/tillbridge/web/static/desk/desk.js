@@ -56,6 +56,12 @@
     event.target.form?.dispatchEvent(new Event("ticked", { bubbles: true }));
   });
 
+  // What was typed before htmx was there to hear it.
+  document.addEventListener("htmx:load", () => {
+    const sum = document.querySelector("#sum[name=sum]");
+    if (sum?.value) sum.form.dispatchEvent(new Event("ticked", { bubbles: true }));
+  }, { once: true });
+
   // Print buttons.
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-print]")) print();
