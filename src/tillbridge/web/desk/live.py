@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from fastapi.responses import StreamingResponse
 
 from tillbridge.service.feed import Listener, TooSlow
+from tillbridge.service.people_port import Person
 from tillbridge.web.api.events import HEADERS, STREAM
 from tillbridge.web.desk.visit import Visit
 
@@ -36,7 +37,7 @@ def live(visit: Visit, draw: Draw, payment_id: str | None = None, *, rest_s: flo
 async def _parts(visit: Visit, draw: Draw, payment_id: str | None, rest_s: float) -> AsyncIterator[str]:
     with visit.bridge.feed.listen(payment_id) as listener:
         shown: str | None = None
-        while await visit.bridge.door.who(visit.token) is not None:
+        while await _still(visit):
             part = await draw()
             yield ": still here\n\n" if part == shown else told("part", part)
             shown = part
@@ -45,10 +46,20 @@ async def _parts(visit: Visit, draw: Draw, payment_id: str | None, rest_s: float
                 await asyncio.sleep(rest_s)
             except TooSlow:
                 return
-        # Signed out, here or elsewhere: the page must not go on showing what it had. It leaves by itself; a stream that
-        # ended first would look to it as if the bridge were away.
+        # Signed out, here or elsewhere, or with other rights now: the page must not go on showing what it had. It is
+        # loaded again by itself; a stream that ended first would look to it as if the bridge were away.
         yield told("gone", "")
         await asyncio.sleep(LEAVE_S)
+
+
+async def _still(visit: Visit) -> bool:
+    """Tell whether the person is signed in, and may see what they might when the stream began."""
+    known = await visit.bridge.door.who(visit.token)
+    return known is not None and _sight(known[0]) == _sight(visit.person)
+
+
+def _sight(person: Person) -> tuple[object, object]:
+    return person.roles, person.branches
 
 
 async def _news(listener: Listener) -> None:
