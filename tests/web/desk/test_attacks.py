@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
@@ -72,3 +73,28 @@ async def test_a_version_that_no_database_can_count_is_no_fault_of_the_database(
     async with signed_in(site, "maija", Role.ADMINISTRATOR) as colleague:
         assert (await colleague.get(f"/settings/products/versions?before={2**31 - 1}")).status == 200
         assert (await colleague.get(f"/settings/products/versions?before={2**31}")).status == 422
+
+
+async def test_a_register_of_any_name_is_remembered(site: Site) -> None:
+    """A cookie takes few signs: the payment would have begun, and the clerk been told of a fault."""
+    world = site.bench.world
+    branch = replace(world.branches["CPL"], registers={"10": "Kassa 1", "№ 2; a=b": "Kassa 2"})
+    site.app.state.bridge = replace(site.app.state.bridge, world=replace(world, branches={"CPL": branch}))
+    async with signed_in(site) as colleague:
+        page = await colleague.get("/patrons/5")
+        page = await colleague.send(page, "/patrons/5/pay", register="CPL/№ 2; a=b", charge="1=3")
+        assert page.path.endswith("/wait")
+        page = await colleague.get("/patrons/5")
+        assert page.sheet.form("/patrons/5/pay").fields["register"] == ["CPL/№ 2; a=b"]
+
+
+async def test_the_address_that_a_proxy_names_counts_its_own_tries(site: Site) -> None:
+    """Otherwise sixty wrong passwords of anybody would keep everybody out."""
+    async with at_a_browser(site) as colleague:
+        page = await colleague.get("/sign-in")
+        for n in range(61):
+            headers = {"X_Forwarded_For": "192.0.2.1"}
+            page = await colleague.send(page, "/sign-in", name=f"x{n}", password="wrong", headers=headers)
+        assert "too many wrong passwords" in page.text
+        page = await colleague.send(page, "/sign-in", name="y", password="w", headers={"X_Forwarded_For": "192.0.2.2"})
+        assert "The name or the password is not right." in page.text
