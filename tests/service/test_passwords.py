@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import unicodedata
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from argon2 import PasswordHasher
@@ -13,7 +15,7 @@ from argon2 import PasswordHasher
 from support.people import CHEAP
 from tillbridge.errors import Declined
 from tillbridge.service import passwords as module
-from tillbridge.service.passwords import AT_ONCE, Passwords, checked_password
+from tillbridge.service.passwords import AT_ONCE, LONGEST_TYPED, Passwords, checked_password
 
 DECOMPOSED, COMPOSED = "sa\u0308hko\u0308posti", "s\u00e4hk\u00f6posti"
 
@@ -77,6 +79,35 @@ async def test_a_hash_of_another_cost_is_still_right_and_known_as_outdated(cheap
     dearer.close()
 
 
+def test_what_nobody_could_type_is_not_put_together_at_all(cheap: Passwords, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signs with thousands of parts take seconds, in which nothing else in the process goes on."""
+    put_together: list[int] = []
+    monkeypatch.setattr(module, "unicodedata", Composing(put_together))
+    endless = "\u0315\u0300" * 15_000
+    assert not cheap._is_right(None, endless)
+    with pytest.raises(Declined):
+        checked_password(endless, "anna", "Anna")
+    assert max(put_together) <= LONGEST_TYPED
+
+
+async def test_a_password_with_more_behind_it_than_is_looked_at_is_wrong() -> None:
+    whole = "e\u0323\u0302\u0327\u0328" * 200
+    made = await CHEAP.hash(whole)
+    assert await CHEAP.check(made, whole)
+    assert not await CHEAP.check(made, whole + "x")
+
+
+class Composing:
+    """A `unicodedata` that notes how much it was given to put together."""
+
+    def __init__(self, noted: list[int]) -> None:
+        self.noted = noted
+
+    def normalize(self, form: Literal["NFC"], text: str) -> str:
+        self.noted.append(len(text))
+        return unicodedata.normalize(form, text)
+
+
 class Slow:
     """A hasher that waits at a gate, and counts how many wait there at most."""
 
@@ -127,6 +158,7 @@ WEAK = {
     "too short by one": ("ninesigns", "length"),
     "short once its signs are put together": ("a\u0308" * 8, "length"),
     "too long": ("ab" * 100 + "c", "length"),
+    "too long to be looked at": ("e\u0323\u0302" * 350, "length"),
     "one of the most common": ("1234567890", "common"),
     "one of the most common in capitals": ("SALASANA123", "common"),
     "one sign again and again": ("zzzzzzzzzzzz", "common"),

@@ -151,6 +151,35 @@ async def test_new_roles_count_at_once_for_who_is_signed_in(bench: Bench, door: 
     assert again.branches is None
 
 
+@pytest.mark.parametrize("branches", [None, ["CPL", "MPL"], ["MPL"]], ids=["all", "more", "another"])
+async def test_an_administrator_of_a_branch_has_no_power_over_others(door: Door, branches: list[str] | None) -> None:
+    ella = await hire(door, "ella", Role.ADMINISTRATOR, branches=["CPL"])
+    await hire(door, "otto", Role.ADMINISTRATOR, branches=branches)
+    wished = replace(ANNA, branches=branches)
+    for change in (
+        add_person(door, ella, wished, PASSWORD),
+        change_person(door, ella, replace(form_of(ella), branches=branches)),
+        change_person(door, ella, replace(form_of(await stored(door, "otto")), branches=["CPL"])),
+        set_password(door, ella, "otto", NEW),
+        withdraw_person(door, ella, "otto"),
+    ):
+        with pytest.raises(Declined) as declined:
+            await change
+        assert declined.value.code == "other_branch"
+    assert await door.store.read(lambda tx: tx.person("anna")) is None
+    assert (await stored(door, "ella")).branches == frozenset({"CPL"})
+    assert (await door.sign_in("otto", PASSWORD, "")).person.id == "otto"
+
+
+async def test_an_administrator_of_a_branch_looks_after_the_accounts_there(door: Door) -> None:
+    ella = await hire(door, "ella", Role.ADMINISTRATOR, branches=["CPL", "MPL"])
+    await add_person(door, ella, ANNA, PASSWORD)
+    await change_person(door, ella, replace(ANNA, branches=["CPL"]))
+    await set_password(door, ella, "anna", NEW)
+    assert (await door.sign_in("anna", NEW, "")).person.branches == frozenset({"CPL"})
+    assert (await withdraw_person(door, ella, "anna")).withdrawn
+
+
 async def test_a_change_that_changes_nothing_is_not_recorded(door: Door, otto: Person) -> None:
     anna = await hire(door)
     assert await change_person(door, otto, form_of(anna)) == anna

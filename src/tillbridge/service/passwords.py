@@ -22,6 +22,8 @@ from tillbridge.errors import Declined
 T = TypeVar("T")
 
 SHORTEST, LONGEST = 10, 200
+LONGEST_TYPED = 5 * LONGEST
+"""How much of what was typed is looked at. A sign may have several parts; what is longer is no password in any case."""
 AT_ONCE = 2
 
 COMMON = frozenset(
@@ -42,8 +44,8 @@ COMMON = frozenset(
 
 def checked_password(password: str, person_id: str, name: str) -> None:
     """Raise Declined where a password would be too easy to guess, or cannot be kept."""
-    text = unicodedata.normalize("NFC", password)
-    if not SHORTEST <= len(text) <= LONGEST:
+    text = _composed(password)
+    if len(password) > LONGEST_TYPED or not SHORTEST <= len(text) <= LONGEST:
         raise _weak(f"A password has {SHORTEST} to {LONGEST} characters.", "length")
     folded = text.casefold()
     if folded in COMMON or len(set(folded)) == 1:
@@ -92,7 +94,8 @@ class Passwords:
 
     def _is_right(self, password_hash: str | None, password: str) -> bool:
         try:
-            return self._hasher.verify(password_hash or self._nobodys, _bytes(password)) and bool(password_hash)
+            verified = self._hasher.verify(password_hash or self._nobodys, _bytes(password))
+            return verified and bool(password_hash) and len(password) <= LONGEST_TYPED
         except (VerificationError, InvalidHashError):
             return False
 
@@ -102,4 +105,9 @@ class Passwords:
 
 def _bytes(password: str) -> bytes:
     """Return the same bytes for the same signs, however a keyboard has put them together."""
-    return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
+    return _composed(password).encode("utf-8", "surrogatepass")
+
+
+def _composed(password: str) -> str:
+    """Put signs together, but in a text of a password's length alone: a long one would hold up the whole bridge."""
+    return unicodedata.normalize("NFC", password[:LONGEST_TYPED])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -155,6 +155,7 @@ class Door:
 async def add_person(door: Door, by: Person, form: PersonForm, password: str) -> Person:
     """Add an account with its first password; raise Declined."""
     tidy = checked(form)
+    _need_reach(by, tidy.branches)
     checked_password(password, tidy.id, tidy.name)
     made, now = await door.passwords.hash(password), door.clock.now()
     return await door.changing(lambda tx: staff.add_person(tx, now, by.id, tidy, made))
@@ -163,7 +164,13 @@ async def add_person(door: Door, by: Person, form: PersonForm, password: str) ->
 async def change_person(door: Door, by: Person, form: PersonForm) -> Person:
     """Change what is said about a person; raise Declined."""
     now = door.clock.now()
-    return await door.changing(lambda tx: staff.change_person(tx, now, by.id, form))
+
+    def work(tx: Transaction) -> Person:
+        _reached(tx, by, form.id)
+        _need_reach(by, form.branches)
+        return staff.change_person(tx, now, by.id, form)
+
+    return await door.changing(work)
 
 
 async def choose_language(door: Door, person: Person, language: str | None) -> Person:
@@ -174,16 +181,39 @@ async def choose_language(door: Door, person: Person, language: str | None) -> P
 
 async def set_password(door: Door, by: Person, person_id: str, password: str) -> Person:
     """Give a person a new password, who is signed out everywhere by that; raise Declined."""
-    person = await door.store.read(lambda tx: valid_person(tx, person_id))
+    person = await door.store.read(lambda tx: _reached(tx, by, person_id))
     checked_password(password, person.id, person.name)
     made, now = await door.passwords.hash(password), door.clock.now()
-    return await door.changing(lambda tx: staff.set_password(tx, now, by.id, person.id, made))
+
+    def work(tx: Transaction) -> Person:
+        _reached(tx, by, person.id)
+        return staff.set_password(tx, now, by.id, person.id, made)
+
+    return await door.changing(work)
 
 
 async def withdraw_person(door: Door, by: Person, person_id: str) -> Person:
     """Withdraw an account for good; raise Declined."""
     now = door.clock.now()
-    return await door.changing(lambda tx: staff.withdraw_person(tx, now, by.id, person_id))
+
+    def work(tx: Transaction) -> Person:
+        _reached(tx, by, person_id)
+        return staff.withdraw_person(tx, now, by.id, person_id)
+
+    return await door.changing(work)
+
+
+def _reached(tx: Transaction, by: Person, person_id: str) -> Person:
+    tx.people()  # in one order for all who change accounts
+    person = valid_person(tx, person_id)
+    _need_reach(by, person.branches)
+    return person
+
+
+def _need_reach(by: Person, branches: Collection[str] | None) -> None:
+    """Raise Declined where somebody of some branches would have to do with accounts of others."""
+    if by.branches is not None and (branches is None or not by.branches.issuperset(branches)):
+        raise Declined("other_branch", "An administrator of some branches looks after accounts of these alone.")
 
 
 def _known(tx: Transaction, shown: str) -> Known | None:

@@ -85,6 +85,30 @@ async def test_a_form_of_another_site_changes_nothing(site: Site, site_name: str
         assert (await colleague.get("/")).path == "/"
 
 
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://bridge.example.evil.example", "x"])
+async def test_nobody_is_signed_in_by_another_site_s_page_where_browsers_say_its_origin_alone(
+    site: Site, origin: str
+) -> None:
+    await hired(site, "anna", Role.CLERK)
+    async with at_a_browser(site) as colleague:
+        page = await colleague.get("/sign-in")
+        filled = {"name": "anna", "password": PASSWORD}
+        page = await colleague.send(page, "/sign-in", filled, headers={"Origin": origin})
+        assert page.status == 403
+        assert "another site" in page.text
+
+
+@pytest.mark.parametrize("origin", ["{address}", "http://bridge.example"])
+async def test_a_page_of_ours_is_known_by_its_origin(site: Site, origin: str) -> None:
+    """By the host that the browser asked, or by the bridge's own address where a proxy in front has another."""
+    await hired(site, "anna", Role.CLERK)
+    async with at_a_browser(site) as colleague:
+        page = await colleague.get("/sign-in")
+        filled = {"name": "anna", "password": PASSWORD}
+        page = await colleague.send(page, "/sign-in", filled, headers={"Origin": origin.format(address=site.address)})
+        assert (page.path, page.status) == ("/", 200)
+
+
 async def test_a_form_of_an_earlier_session_changes_nothing(site: Site) -> None:
     async with signed_in(site) as colleague:
         page = await colleague.send(await colleague.get("/"), "/sign-out", csrf="x" * 43)

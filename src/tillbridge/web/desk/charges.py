@@ -27,6 +27,8 @@ from tillbridge.web.problems import status_of
 
 routes = DeskRouter()
 
+MOST_SAID = 500
+
 
 @routes.get("/patrons/{patron_id}")
 async def charges(patron_id: str, visit: Visiting) -> Response:
@@ -118,8 +120,13 @@ def _split(visit: Visit, form: Form) -> dict[str, Any]:
         "shares": shares,
         "parts": {charge_id for charge_id, share in shares.items() if share < owed[charge_id]},
         "to_pay": sum(shares.values()),
-        "descriptions": {charge_id: form.one(f"says-{charge_id}", 500) for charge_id in shares},
+        "descriptions": {charge_id: _said(form, charge_id) for charge_id in shares},
     }
+
+
+def _said(form: Form, charge_id: str) -> str:
+    """Return what the page has called a charge: the library system's words, with whatever signs they have."""
+    return "".join(form.all(f"says-{charge_id}")[:1])[:MOST_SAID]
 
 
 def _nothing_split(visit: Visit) -> dict[str, Any]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from fastapi.responses import Response
 
@@ -66,7 +67,12 @@ def split(value: str) -> tuple[str, str]:
 
 def remember(visit: Visit, response: Response, branch: str, register: str) -> None:
     """Let this workstation remember its register."""
-    visit.keep(response, REGISTER, f"{branch}{_BETWEEN}{register}", YEAR_S)
+    visit.keep(response, REGISTER, _kept(branch, register), YEAR_S)
+
+
+def _kept(branch: str, register: str) -> str:
+    """Return what a cookie, which takes few signs, keeps for a register."""
+    return quote(f"{branch}{_BETWEEN}{register}")
 
 
 def _place(visit: Visit, tx: Transaction, branch: str, register: str, chosen: str, now: float) -> Place:
@@ -77,7 +83,7 @@ def _place(visit: Visit, tx: Transaction, branch: str, register: str, chosen: st
         branch_name=branch_name(visit, branch),
         name=register_name(visit, branch, register),
         on=visit.bridge.world.products.is_on(branch),
-        chosen=chosen == f"{branch}{_BETWEEN}{register}",
+        chosen=chosen == _kept(branch, register),
         heard_at=heard_at,
         quiet=heard_at is None or now - heard_at > _STALE_S,
     )

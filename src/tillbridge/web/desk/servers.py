@@ -15,13 +15,15 @@ from tillbridge.operation.readiness import DATABASE, LIBRARY, REGISTER_SERVER, P
 from tillbridge.service.counting_port import Tally, Waiting
 from tillbridge.service.people_port import Right
 from tillbridge.service.store_port import TaskKind, Transaction
-from tillbridge.web.desk.live import live as live_part
+from tillbridge.web.desk.live import live_list
 from tillbridge.web.desk.places import Place, branch_name, places
 from tillbridge.web.desk.routing import DeskRouter
 from tillbridge.web.desk.visit import Visit, Visiting
 from tillbridge.web.desk.words import BOOKINGS, COLLECTIONS
 
 routes = DeskRouter()
+
+GATHER_S = 1.0
 
 TASKS: Mapping[TaskKind, str] = {
     TaskKind.SEND: marked("payments to be sent to the till"),
@@ -63,7 +65,7 @@ async def live(visit: Visiting) -> Response:
     async def draw() -> str:
         return visit.draw("parts/servers.html", **await _read(visit))
 
-    return live_part(visit, draw, rest_s=1.0)
+    return live_list(visit, draw, GATHER_S)
 
 
 async def _read(visit: Visit) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from fastapi.responses import Response
 
 from tillbridge.errors import Declined
@@ -74,9 +72,8 @@ async def language(guest: Guesting, form: AnyForm) -> Response:
 
 def own_path(wanted: str) -> str:
     """Return the path of a page of ours that somebody wants to go to, "/" for anything else."""
-    parts = urlsplit(wanted)
-    own = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
-    return wanted if own and wanted.isprintable() else "/"
+    own = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
+    return wanted if own and wanted.isprintable() and len(wanted) <= LONGEST_BACK else "/"
 
 
 def _asking(guest: Guest, back: str, name: str = "", no: Declined | None = None, *, nobody: bool = False) -> Response:

@@ -25,7 +25,7 @@ SHOWN = 20
 
 
 @routes.get("/settings/products/versions")
-async def versions(visit: Visiting, before: int | None = Query(None, ge=1, le=2**31)) -> Response:
+async def versions(visit: Visiting, before: int | None = Query(None, ge=1, lt=2**31)) -> Response:
     """List the versions, newest first."""
     visit.need(Right.SETTINGS)
     found, counting = await visit.bridge.world.store.read(

@@ -168,9 +168,9 @@ async def visit_of(request: Request, bridge: TheBridge) -> Visit:
     return Visit(bridge, request, _texts(request, bridge), token, person, session)
 
 
-async def form_of(request: Request) -> Form:
+async def form_of(request: Request, bridge: TheBridge) -> Form:
     """Read a form that a page of ours has sent; raise Declined for one from elsewhere."""
-    need_own_page(request)
+    need_own_page(request, bridge.public_address)
     body = (await request.body()).decode("utf-8", "replace")
     try:
         return Form(parse_qs(body, keep_blank_values=True, max_num_fields=1000))
@@ -193,10 +193,18 @@ async def own_form_of(visit: Visiting, form: AnyForm) -> Form:
 OwnForm = Annotated[Form, Depends(own_form_of)]
 
 
-def need_own_page(request: Request) -> None:
-    """Raise Declined where a browser says that another site's page has sent this."""
-    site = request.headers.get("Sec-Fetch-Site")
-    if site is not None and site not in ("same-origin", "none"):
+def need_own_page(request: Request, public_address: str) -> None:
+    """Raise Declined where a browser says that another site's page has sent this.
+
+    Over plain HTTP browsers say less: the page's origin alone.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is None:
+        hosts = {request.headers.get("Host", ""), urlsplit(public_address).netloc.lower()} - {""}
+        own = origin is None or origin.partition("://")[2] in hosts
+    else:
+        own = site in ("same-origin", "none")
+    if not own:
         raise Declined("foreign_page", "This was sent from another site's page. Nothing was done.")
 
 
