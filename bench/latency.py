@@ -149,12 +149,15 @@ async def watcher(site: str, headers: Mapping[str, str], cookie: str = "") -> As
     """Open a browser and connections; `cookie` is the secret of the session that the page is seen in."""
     unlimited = aiohttp.ClientTimeout(total=None)
     connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector, timeout=unlimited) as http, open_browser() as browser:
-        async with new_page(browser, site, language="en") as page:
-            if cookie:
-                await page.context.add_cookies([{"name": SESSION, "value": cookie, "url": site}])
-            await page.add_init_script(WATCHING)
-            yield Watcher(http, page, headers)
+    async with (
+        aiohttp.ClientSession(connector=connector, timeout=unlimited) as http,
+        open_browser() as browser,
+        new_page(browser, site, language="en") as page,
+    ):
+        if cookie:
+            await page.context.add_cookies([{"name": SESSION, "value": cookie, "url": site}])
+        await page.add_init_script(WATCHING)
+        yield Watcher(http, page, headers)
 
 
 async def seen(watching: Watcher, ways: Iterator[Way], times: Times) -> None:

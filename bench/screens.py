@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keep live pages open as browsers do, but for the drawing: the screens as JSON on stdin, [path, cookie, language] each.
+"""Keep live pages open as browsers do, without showing them. On stdin, as JSON: [path, cookie, language] of each.
 
 Says `open` when each has had its first part, reads what comes, and stays until killed: PORT.
 """
