@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tell a page of a report with nothing between, as a floor for what the bridge needs: PORT.
 
-`POST /report` is answered, and told at once to everybody who listens to `GET /news`; the page `GET /` does, and shows it.
-The server is the bridge's own.
+`POST /report` is answered, and told at once to everybody who listens to `GET /news`; the page `GET /` listens and shows
+it. The server is the bridge's own.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 A till holds every payment. A rightly signed report is posted for one after the other; the time runs from the instant
 before its first byte goes out. It ends where a waiting page in Chromium has become another one (a MutationObserver says
 so, by the machine's one clock), where a listener of the API has the event, and where the page's own stream, read bare,
-has the new part. The other screens are the live streams of waiting pages, and of front pages, each of a session of its own.
+has the new part. The other screens are the live streams of waiting pages and of front pages, each with its own session.
 
     .venv/bin/python bench/latency.py [--reports 200] [--screens 1000] [--engines sqlite,postgres]
 """
@@ -74,7 +74,7 @@ RESOLUTION = """() => {
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Say where a report is seen: the page, streams that are read bare (what it is → address, mark), and how it is sent."""
+    """Say where a report is seen: the page, and bare streams (name → address, mark); and how it is sent."""
 
     page: str
     streams: Mapping[str, tuple[str, bytes]]
