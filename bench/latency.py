@@ -167,13 +167,14 @@ async def seen(watching: Watcher, ways: Iterator[Way], times: Times) -> None:
     await watching.check_clock(times)
 
 
-async def floor(process: Running, reports: int) -> Times:
+async def floor(address: str, reports: int) -> Times:
     """Measure the bare page."""
-    times, news = Times(), f"{process.address}/news"
-    async with watcher(process.address, {}) as watching:
+    await _until_it_listens(address)
+    times, news = Times(), f"{address}/news"
+    async with watcher(address, {}) as watching:
 
         async def send() -> None:
-            async with watching.http.post(f"{process.address}/report", data=b"{}") as answer:
+            async with watching.http.post(f"{address}/report", data=b"{}") as answer:
                 assert answer.status == 200, answer.status
 
         way = Way("/", {"event stream": (news, b"event: report")}, send)
@@ -313,18 +314,13 @@ def measure(engine: str, screens: int, reports: int) -> None:
         benching.database_for(engine) as database,
         benching.town(folder, "off") as town,
     ):
-        port = benching.free_port()
-        with program("bare_news.py", f":{port}") as process:
-            bare = asyncio.run(_floor_at(Running(process, f"http://{benching.HOST}:{port}"), reports))
+        address = f"http://{benching.HOST}:{benching.free_port()}"
+        with program("bare_news.py", address):
+            bare = asyncio.run(floor(address, reports))
         settings = town.settings_for("bridge", database)
         with benching.bridge(settings) as bridge:
             real, at_rest = asyncio.run(measured(town, settings, bridge, screens, reports))
     told(engine, bare, real, at_rest)
-
-
-async def _floor_at(process: Running, reports: int) -> Times:
-    await _until_it_listens(process.address)
-    return await floor(process, reports)
 
 
 async def _until_it_listens(address: str) -> None:

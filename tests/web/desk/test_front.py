@@ -11,8 +11,9 @@ import pytest
 from support.fakes import report
 from support.site import Site
 from support.staff import Colleague, at_a_browser, hired, signed_in
-from tillbridge.service.people import PersonForm, change_person
+from tillbridge.service.people import change_person
 from tillbridge.service.people_port import Role
+from tillbridge.service.staff import PersonForm
 from tillbridge.web.desk import cases, front, live
 from tillbridge.web.desk.visit import Visit
 
