@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -128,6 +129,23 @@ async def test_what_another_bridge_changes_counts_a_moment_later(bench: Bench, d
     await withdraw_person(other, otto, "anna")
     bench.clock.advance(REMEMBERED_S)
     assert await door.who(signed_in.token) is None
+
+
+async def test_many_who_come_at_once_are_looked_up_at_once(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    anna = await hire(door)
+    signed_in = [await door.sign_in("anna", PASSWORD, SOURCE) for _ in range(3)]
+    reads = 0
+    really = door.store.read
+
+    async def read(work: Any) -> Any:
+        nonlocal reads
+        reads += 1
+        return await really(work)
+
+    monkeypatch.setattr(door.store, "read", read)
+    known = await asyncio.gather(*(door.who(token) for token in [each.token for each in signed_in] + ["wrong"] * 50))
+    assert known == [(anna, each.session) for each in signed_in] + [None] * 50
+    assert reads == 1
 
 
 async def test_a_withdrawn_person_is_refused_even_by_a_session_that_is_left(door: Door) -> None:

@@ -75,6 +75,15 @@ async def test_a_session_is_found_until_it_is_ended(store: AnyStore) -> None:
     assert await left(store, first, second) == [second]
 
 
+async def test_many_sessions_are_found_at_once_each_with_its_person(store: AnyStore) -> None:
+    mine, also, his = session(1), session(2, ends_at=0.5), session(3, OTTO)
+    await furnished(store, mine, also, his)
+    wanted = [each.token_hash for each in (mine, also, his)] + ["none"] * 2000
+    found = await store.read(lambda tx: tx.sessions(wanted))
+    assert sorted(found, key=lambda each: each[1].token_hash) == [(ANNA, mine), (ANNA, also), (OTTO, his)]
+    assert await store.read(lambda tx: tx.sessions([])) == ()
+
+
 async def test_all_sessions_of_a_person_end_but_one_and_nobody_else_s(store: AnyStore) -> None:
     mine, also, his = session(1), session(2), session(3, OTTO)
     await furnished(store, mine, also, his)

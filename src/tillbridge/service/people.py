@@ -7,9 +7,10 @@ A session's secret has 256 random bits, so that a plain SHA-256 hides it; a pass
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -26,7 +27,7 @@ T = TypeVar("T")
 
 REMEMBERED_S = 1.0
 """How long a session that was found is not asked for again; an ended one is refused after that at the latest."""
-MOST_REMEMBERED = 1000
+MOST_REMEMBERED = 5000
 LONGEST_ID = 80
 
 Known = tuple[Person, Session]
@@ -54,6 +55,8 @@ class Door:
         self.store, self.clock, self.passwords, self._session_s = store, clock, passwords, session_s
         self.tries = Tries()
         self._remembered: dict[str, tuple[float, Known | None]] = {}
+        self._wanted: set[str] = set()
+        self._asking: asyncio.Task[Mapping[str, Known]] | None = None
 
     async def sign_in(self, name: str, password: str, source: str) -> SignedIn:
         """Begin a session; raise Declined, alike for a wrong password, an unknown name and a withdrawn account."""
@@ -73,7 +76,7 @@ class Door:
         shown, now = hash_of(token), self.clock.now()
         until, known = self._remembered.get(shown, (0.0, None))
         if now >= until:
-            known = await self.store.read(lambda tx: _known(tx, shown))
+            known = await self._asked(shown)
             self._remember(shown, now + REMEMBERED_S, known)
         return known if known is not None and now < known[1].ends_at else None
 
@@ -146,6 +149,22 @@ class Door:
         deed = Deed(self.clock.now(), person.id if person else "", DeedKind.SIGN_IN_FAILED, {"source": source})
         await self.store.write(lambda tx: tx.record_deed(deed))
 
+    async def _asked(self, shown: str) -> Known | None:
+        """Ask the store for this session, and at once for all others that are asked for at this moment.
+
+        A thousand pages that show the same news ask at the same time.
+        """
+        self._wanted.add(shown)
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask())
+        return (await asyncio.shield(self._asking)).get(shown)
+
+    async def _ask(self) -> Mapping[str, Known]:
+        await asyncio.sleep(0)
+        wanted, self._wanted, self._asking = tuple(self._wanted), set(), None
+        found = await self.store.read(lambda tx: tx.sessions(wanted))
+        return {session.token_hash: (person, session) for person, session in found if not person.withdrawn}
+
     def _remember(self, shown: str, until: float, known: Known | None) -> None:
         if len(self._remembered) >= MOST_REMEMBERED:
             self._remembered.clear()
@@ -214,12 +233,6 @@ def _need_reach(by: Person, branches: Collection[str] | None) -> None:
     """Raise Declined where somebody of some branches would have to do with accounts of others."""
     if by.branches is not None and (branches is None or not by.branches.issuperset(branches)):
         raise Declined("other_branch", "An administrator of some branches looks after accounts of these alone.")
-
-
-def _known(tx: Transaction, shown: str) -> Known | None:
-    session = tx.session(shown)
-    person = None if session is None else tx.person(session.person_id)
-    return None if session is None or person is None or person.withdrawn else (person, session)
 
 
 def _wrong_password() -> Declined:

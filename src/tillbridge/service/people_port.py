@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -153,6 +153,10 @@ class People(Protocol):
 
     def session(self, token_hash: str) -> Session | None:
         """Find a session by the hash of its secret, also one whose time is over."""
+        ...
+
+    def sessions(self, token_hashes: Sequence[str]) -> tuple[tuple[Person, Session], ...]:
+        """Find those of these sessions that there are, as above, each with its person."""
         ...
 
     def end_session(self, token_hash: str) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, insert, select, update
@@ -44,7 +45,12 @@ class PeopleStatements:
 
     def session(self, token_hash: str) -> Session | None:
         row = self._connection.execute(select(t.session).where(t.session.c.token_hash == token_hash)).first()
-        return Session(row.token_hash, row.person_id, row.csrf, row.began_at, row.ends_at) if row else None
+        return _session(row) if row else None
+
+    def sessions(self, token_hashes: Sequence[str]) -> tuple[tuple[Person, Session], ...]:
+        both = select(t.session, t.person).join(t.person, t.person.c.id == t.session.c.person_id)
+        rows = self._connection.execute(both.where(t.session.c.token_hash.in_(token_hashes)))
+        return tuple((_person(row), _session(row)) for row in rows)
 
     def end_session(self, token_hash: str) -> None:
         self._connection.execute(delete(t.session).where(t.session.c.token_hash == token_hash))
@@ -86,6 +92,10 @@ def _row(person: Person) -> dict[str, object]:
         "withdrawn_at": person.withdrawn_at,
         "withdrawn_by": person.withdrawn_by,
     }
+
+
+def _session(row: Any) -> Session:
+    return Session(row.token_hash, row.person_id, row.csrf, row.began_at, row.ends_at)
 
 
 def _person(row: Any) -> Person:

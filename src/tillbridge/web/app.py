@@ -14,7 +14,7 @@ from tillbridge.web.api import api
 from tillbridge.web.api.shapes import NewsShape
 from tillbridge.web.bodies import BoundedBodies
 from tillbridge.web.desk import desk
-from tillbridge.web.desk.live import Together
+from tillbridge.web.desk.drawings import Drawings
 from tillbridge.web.desk.patrons import LookedUp
 from tillbridge.web.operation import operation
 from tillbridge.web.pages import pages
@@ -31,7 +31,7 @@ def make_app(bridge: Bridge) -> FastAPI:
     )
     app.state.bridge = bridge
     app.state.looked_up = LookedUp()
-    app.state.together = Together()
+    app.state.drawings = Drawings()
     app.include_router(api)
     app.include_router(reports)
     app.include_router(operation)

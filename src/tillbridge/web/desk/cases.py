@@ -16,7 +16,7 @@ from tillbridge.service.second_look_port import SecondLook
 from tillbridge.service.store_port import Case, CaseFilter, CaseKind, Transaction
 from tillbridge.web.desk.case_choices import closing_of
 from tillbridge.web.desk.front import GATHER_S
-from tillbridge.web.desk.live import live_list
+from tillbridge.web.desk.live import live_for_all
 from tillbridge.web.desk.look_words import told_look
 from tillbridge.web.desk.no import explained
 from tillbridge.web.desk.places import branch_name, register_name
@@ -65,13 +65,13 @@ async def live(visit: Visiting, state: str = "", kind: str = "", branch: str = "
     """Send the list again whenever it changes."""
     asked = _asked(visit, state, kind, branch, after)
 
-    async def draw() -> str:
+    async def draw(anybody: Visit) -> str:
         try:
-            return visit.draw("parts/cases.html", **await _read(visit, asked))
+            return anybody.draw("parts/cases.html", **await _read(anybody, asked))
         except Declined as no:
-            return visit.draw("parts/no.html", told=explained(visit.texts, no))
+            return anybody.draw("parts/no.html", told=explained(anybody.texts, no))
 
-    return live_list(visit, draw, GATHER_S)
+    return live_for_all(visit, ("cases", asked), draw, rest_s=GATHER_S)
 
 
 def _asked(visit: Visit, state: str, kind: str, branch: str, after: str) -> Asked:

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from tillbridge.errors import Declined
 from tillbridge.service.people_port import Right
 from tillbridge.service.store_port import CaseFilter, Transaction
-from tillbridge.web.desk.live import live_list
+from tillbridge.web.desk.live import live_for_all
 from tillbridge.web.desk.no import explained
 from tillbridge.web.desk.places import branch_name, register_name
 from tillbridge.web.desk.routing import DeskRouter
@@ -36,10 +36,10 @@ async def live(visit: Visiting) -> Response:
     """Send what is under way and what needs a person again whenever it changes."""
     visit.need(Right.SEE)
 
-    async def draw() -> str:
-        return visit.draw("parts/front.html", **await _read(visit))
+    async def draw(anybody: Visit) -> str:
+        return anybody.draw("parts/front.html", **await _read(anybody))
 
-    return live_list(visit, draw, GATHER_S)
+    return live_for_all(visit, "front", draw, rest_s=GATHER_S)
 
 
 async def front_page(visit: Visit, no: Declined | None = None, who: str = "") -> Response:

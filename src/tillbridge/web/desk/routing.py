@@ -16,6 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from tillbridge.errors import Declined
+from tillbridge.web.api.events import STREAM
+from tillbridge.web.desk.live import told
 from tillbridge.web.desk.no import explained
 from tillbridge.web.desk.visit import GUARDED, Guest, SignInNeeded, Visit, guest_of, visit_of
 from tillbridge.web.problems import status_of
@@ -64,6 +66,9 @@ async def _to_sign_in(request: Request) -> Response:
     guest = await guest_of(request, request.app.state.bridge)
     if request.headers.get("HX-Request"):
         return Response(status_code=204, headers=GUARDED | {"HX-Refresh": "true"})
+    if request.headers.get("Accept") == STREAM:
+        # A live page that finds back when its session is over: it is to leave as if it had been here all the time.
+        return Response(told("gone", ""), headers=GUARDED, media_type=STREAM)
     back = request.url.path if request.method == "GET" else "/"
     query = f"?{request.url.query}" if request.method == "GET" and request.url.query else ""
     return RedirectResponse(f"{guest.root}/sign-in?next={quote(back + query)}", 303, GUARDED)

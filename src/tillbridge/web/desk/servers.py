@@ -15,7 +15,7 @@ from tillbridge.operation.readiness import DATABASE, LIBRARY, REGISTER_SERVER, P
 from tillbridge.service.counting_port import Tally, Waiting
 from tillbridge.service.people_port import Right
 from tillbridge.service.store_port import TaskKind, Transaction
-from tillbridge.web.desk.live import live_list
+from tillbridge.web.desk.live import live as live_part
 from tillbridge.web.desk.places import Place, branch_name, places
 from tillbridge.web.desk.routing import DeskRouter
 from tillbridge.web.desk.visit import Visit, Visiting
@@ -65,7 +65,7 @@ async def live(visit: Visiting) -> Response:
     async def draw() -> str:
         return visit.draw("parts/servers.html", **await _read(visit))
 
-    return live_list(visit, draw, GATHER_S)
+    return live_part(visit, draw, rest_s=GATHER_S)
 
 
 async def _read(visit: Visit) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -124,6 +124,11 @@ class Visit(Guest):
     def branches(self) -> list[str]:
         """Name the branches of the settings that this person sees."""
         return [name for name in self.bridge.world.branches if self.person.sees(name)]
+
+    def of_anybody(self) -> Visit:
+        """Return this visit without its person: what it draws is the same for all who see these branches."""
+        nobody = Person("", "", frozenset(), self.person.branches, None, "", 0.0, "", 0.0)
+        return replace(self, token="", person=nobody, session=Session("", "", "", 0.0, 0.0))
 
     def common(self) -> dict[str, Any]:
         """Return what every template may use."""

@@ -40,11 +40,84 @@
   // Say when a live page is cut off; it connects again by itself and then shows the truth.
   const cut = (is) => document.body.classList.toggle("cut-off", is);
   document.addEventListener("htmx:sseError", () => cut(true));
-  document.addEventListener("htmx:sseOpen", (event) => {
-    cut(false);
-    // Signed out elsewhere: this page must not go on as if nothing had happened.
-    event.detail.source.addEventListener("gone", () => location.reload());
-  });
+  document.addEventListener("htmx:sseOpen", () => cut(false));
+
+  // The stream of a live page, which finds back soon: every 5 seconds at the latest, and at once when somebody comes back to
+  // the page or the machine is on the network again. Browsers give up where a proxy answers for a bridge that is away, and
+  // the extension would then wait for up to a minute. It takes this for an EventSource that never gives up.
+  const FIRST_AGAIN_MS = 500;
+  const LAST_AGAIN_MS = 5000;
+  const OPENED_MS = 10000;
+  const streams = new Set();
+
+  class Stream extends EventTarget {
+    constructor(address) {
+      super();
+      this.address = address;
+      this.kinds = new Set();
+      this.readyState = EventSource.CONNECTING;
+      this.again = FIRST_AGAIN_MS;
+      streams.add(this);
+      // Signed out elsewhere: this page must not go on as if nothing had happened.
+      this.addEventListener("gone", () => location.reload());
+      this.connect();
+    }
+
+    addEventListener(kind, hear) {
+      super.addEventListener(kind, hear);
+      if (this.kinds.has(kind)) return;
+      this.kinds.add(kind);
+      if (this.source) this.relay(this.source, kind);
+    }
+
+    relay(source, kind) {
+      source.addEventListener(kind, (event) => this.dispatchEvent(new MessageEvent(kind, { data: event.data })));
+    }
+
+    connect() {
+      this.leave();
+      const source = new EventSource(this.address);
+      this.source = source;
+      for (const kind of this.kinds) this.relay(source, kind);
+      source.onopen = () => {
+        clearTimeout(this.timer);
+        this.readyState = EventSource.OPEN;
+        this.again = FIRST_AGAIN_MS;
+        this.onopen?.();
+      };
+      source.onerror = () => this.lost();
+      // Nothing may answer at all, not even with a no.
+      this.timer = setTimeout(() => this.lost(), OPENED_MS);
+    }
+
+    lost() {
+      this.leave();
+      this.readyState = EventSource.CONNECTING;
+      // Not all at the same instant: a thousand pages may have lost the same bridge.
+      this.timer = setTimeout(() => this.connect(), this.again * (0.5 + Math.random() / 2));
+      this.again = Math.min(2 * this.again, LAST_AGAIN_MS);
+      this.onerror?.();
+    }
+
+    leave() {
+      clearTimeout(this.timer);
+      this.source?.close();
+      this.source = null;
+    }
+
+    close() {
+      this.leave();
+      this.readyState = EventSource.CLOSED;
+      streams.delete(this);
+    }
+  }
+
+  if (window.htmx) htmx.createEventSource = (address) => new Stream(address);
+  const atOnce = () => {
+    for (const stream of streams) if (stream.readyState === EventSource.CONNECTING) stream.connect();
+  };
+  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && atOnce());
+  addEventListener("online", atOnce);
 
   // Tick all, or none, of the boxes of a group.
   document.addEventListener("change", (event) => {
