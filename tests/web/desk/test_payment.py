@@ -127,7 +127,7 @@ def test_bytes_of_the_wire_are_shown_with_what_cannot_be_seen() -> None:
 
 async def test_a_payment_changes_on_the_open_page(site: Site) -> None:
     payment = await at_register(site.bench)
-    async with signed_in(site) as anna, anna.stream(f"/payments/{payment.id}/news") as news:
+    async with site.running(), signed_in(site) as anna, anna.stream(f"/payments/{payment.id}/news") as news:
         assert "waits at the till" in await news.next()
         await site.bench.report(report(payment.id, "paid"), payment.id)
         assert "Copy of the receipt" in await news.next()
