@@ -83,7 +83,7 @@ class Way:
 
 @dataclass(slots=True)
 class Times:
-    """Hold the milliseconds of every report, by where it was seen, how far the page's clock may be out, and the disk's."""
+    """Hold the milliseconds of every report, by where it was seen; the bounds of the page's clock; and the disk's."""
 
     of: dict[str, list[float]] = field(default_factory=dict)
     clock_ms: tuple[float, float] = (0.0, 0.0)
