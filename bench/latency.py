@@ -83,11 +83,12 @@ class Way:
 
 @dataclass(slots=True)
 class Times:
-    """Hold the milliseconds of every report, by where it was seen, and how far the page's clock may be out."""
+    """Hold the milliseconds of every report, by where it was seen; the bounds of the page's clock; and the disk's."""
 
     of: dict[str, list[float]] = field(default_factory=dict)
     clock_ms: tuple[float, float] = (0.0, 0.0)
     resolution_ms: float = 0.0
+    disk_ms: list[float] = field(default_factory=list)
 
     def add(self, what: str, taken_s: float) -> None:
         """Add one."""
@@ -264,6 +265,23 @@ async def open_screens(desk: Desk, count: int) -> AsyncIterator[None]:
         assert process.poll() is None, "the screens are gone"
 
 
+@contextlib.asynccontextmanager
+async def disk(folder: Path, taken_ms: list[float]) -> AsyncIterator[None]:
+    """Write a page to the disk now and then, and note how long the disk took for it: a report waits for that too."""
+
+    async def write() -> None:
+        while True:
+            taken_ms.extend(await asyncio.to_thread(benching.synced_ms, folder, 1))
+            await asyncio.sleep(PAUSE_S)
+
+    writing = asyncio.create_task(write())
+    try:
+        yield
+    finally:
+        writing.cancel()
+        await asyncio.wait([writing])
+
+
 async def measured(town: Town, settings: Path, bridge: Running, screens: int, reports: int) -> tuple[Times, float]:
     """Return the times, and how much of a processor the bridge takes for the open screens while nothing happens."""
     async with benching.clerks(town) as clerks:
@@ -277,7 +295,7 @@ async def measured(town: Town, settings: Path, bridge: Running, screens: int, re
 async def _seen_at(desk: Desk, clerks: Clerks, ids: Sequence[str]) -> Times:
     times, token = Times(), desk.sessions[-1]
     headers = clerks.key | {"Cookie": f"{SESSION}={token}"}
-    async with watcher(desk.bridge.address, headers, token) as watching:
+    async with watcher(desk.bridge.address, headers, token) as watching, disk(desk.town.settings.parent, times.disk_ms):
         await seen(watching, (desk.way(watching.http, payment_id) for payment_id in ids), times)
     return times
 
@@ -297,6 +315,7 @@ def told(engine: str, bare: Times, real: Times, at_rest: float) -> None:
         floor_ms = bare.of.get(what, bare.of["event stream"])
         ratio = benching.percentile(times, 0.5) / benching.percentile(floor_ms, 0.5)
         print(f"{engine}: bridge, {what}: {_both(times)}, ratio of the medians {ratio:.1f}")
+    print(f"{engine}: a bare page on the disk meanwhile: {_both(real.disk_ms)}")
     low, high = real.clock_ms
     print(f"{engine}: the page's clock is {low:.2f} to {high:.2f} ms ahead, in steps of {real.resolution_ms:.3f} ms")
     print(f"{engine}: the open screens take {at_rest:.0%} of a processor while nothing happens", flush=True)

@@ -106,6 +106,8 @@ async def test_everybody_is_spoken_to_in_their_own_language(site: Site) -> None:
             await person.post("/language", {"language": language, "next": "/"})
         await stack.enter_async_context(site.running())
         streams = [await stack.enter_async_context(person.stream("/live")) for person in people]
+        await asyncio.gather(*(stream.next() for stream in streams))
+        await site.start()
         parts = await asyncio.gather(*(stream.next() for stream in streams))
         assert [word in part for word, part in zip(("Kesken", "Pågår", "Under way"), parts, strict=True)] == [True] * 3
 
