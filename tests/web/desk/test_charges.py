@@ -38,6 +38,7 @@ async def test_a_card_number_leads_to_the_patrons_charges(site: Site) -> None:
         assert page.path == CHARGES
         assert page.sheet.form(PAY).fields["charge"] == ["1=3", "2=4", "3=6.005"]
         assert "All together €13.01" in page.text
+        assert "To pay: €13.01" in page.text
         assert "C1" not in page.path
 
 
@@ -63,7 +64,7 @@ async def test_who_is_nowhere_is_told_and_what_was_typed_stays(site: Site) -> No
     async with signed_in(site) as colleague:
         page = await colleague.send(await colleague.get("/"), "/look-up", who="C9")
         assert page.status == 404
-        assert "knows no patron" in page.text
+        assert "knows no such patron" in page.text
         assert page.sheet.form("/look-up").fields["who"] == ["C9"]
         page = await colleague.send(page, "/look-up", who="")
         assert "Type a card number or a name." in page.text
@@ -164,6 +165,7 @@ async def test_a_charge_that_is_being_paid_cannot_be_chosen_and_shows_where(site
     async with signed_in(site) as colleague:
         page = await colleague.get(CHARGES)
         assert page.sheet.form(PAY).fields["charge"] == ["2=4", "3=6.005"]
+        assert "To pay: €10.01" in page.text
         assert f"/payments/{payment_id}/wait" in page.html
         page = await pay(colleague, page, charge=["1=3"])
         assert page.status == 409

@@ -92,7 +92,7 @@ async def _page(visit: Visit, patron_id: str, form: Form | None = None, no: Decl
     context = await visit.bridge.world.store.read(lambda tx: _shown(visit, tx, listed))
     context |= {"patron": patron, "form": form, "told": explained(visit.texts, no) if no else None}
     context |= {"once": secrets.token_urlsafe(16), "changed": _changed(no), "ticked": _ticked(form)}
-    context |= _split(visit, form) if form else _nothing_split(visit)
+    context |= _split(visit, form) if form else _nothing_split(visit) | _all_ticked(context["charges"])
     return visit.page("charges.html", status_of(no.code) if no else 200, **context)
 
 
@@ -122,6 +122,11 @@ def _split(visit: Visit, form: Form) -> dict[str, Any]:
         "to_pay": sum(shares.values()),
         "descriptions": {charge_id: _said(form, charge_id) for charge_id in shares},
     }
+
+
+def _all_ticked(charges: Sequence[tuple[Charge, str, Payment | None]]) -> dict[str, Any]:
+    """Show what a fresh page has ticked: everything that nobody else is paying."""
+    return {"shares": {}, "to_pay": sum(rounded(charge.owed) for charge, _, holder in charges if holder is None)}
 
 
 def _said(form: Form, charge_id: str) -> str:

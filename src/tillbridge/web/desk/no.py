@@ -105,8 +105,8 @@ SAID: Mapping[str, tuple[str, str]] = {
     ),
     # Looking somebody up and paying.
     "no_such_patron": (
-        marked("The library system knows no patron with this card number."),
-        marked("Look at the number, or search by name."),
+        marked("The library system knows no such patron."),
+        marked("Look at the card number, or type at least two letters of the beginning of a name."),
     ),
     "patron_missing": (marked("No patron is named."), marked("Type a card number or a name.")),
     "library_unavailable": (
