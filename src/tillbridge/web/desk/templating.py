@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tillbridge import __version__
 from tillbridge.web.desk.texts import LANGUAGES, Texts, texts_in
+from tillbridge.web.desk.words import actor_words
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -36,5 +37,5 @@ def environment(language: str, zone: str) -> Environment:
     made.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined]
     made.globals |= {"texts": texts, "LANGUAGES": LANGUAGES, "version": __version__}
     filters = (texts.money, texts.exact, texts.day, texts.date, texts.clock, texts.moment, texts.precise, texts.age)
-    made.filters |= {each.__name__: each for each in filters}
+    made.filters |= {each.__name__: each for each in filters} | {"actor": partial(actor_words, texts)}
     return made

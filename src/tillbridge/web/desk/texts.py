@@ -12,7 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.dates import format_date, format_time, format_timedelta
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency
 
@@ -77,7 +77,7 @@ class Texts:
 
     def precise(self, at: float) -> str:
         """Write an instant to the second."""
-        return format_datetime(self._local(at), "medium", locale=self.locale)
+        return f"{self.day(at)} {format_time(self._local(at), 'medium', locale=self.locale)}"
 
     def age(self, seconds: float) -> str:
         """Write how long something has lasted, in its largest unit."""

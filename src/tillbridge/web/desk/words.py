@@ -139,6 +139,7 @@ ACTORS: Mapping[str, str] = {
     "bridge": marked("the bridge"),
     "till": marked("the till"),
     "library": marked("the library system"),
+    "settings file": marked("the settings file"),
 }
 
 
