@@ -105,5 +105,6 @@ class BridgeClient:
 def _reason(content: Any) -> str:
     problem = content if isinstance(content, dict) else {}
     words = str(problem.get("title") or problem.get("detail") or content)
-    extra = {key: value for key, value in problem.items() if key not in ("type", "title", "code", "detail")}
-    return f"{words} {extra}" if extra else words
+    told = ("type", "title", "code", "detail", "status")
+    extra = "; ".join(f"{key}: {value}" for key, value in problem.items() if key not in told)
+    return f"{words} ({extra})" if extra else words

@@ -154,6 +154,8 @@ def read_settings(path: Path) -> SettingsFile:
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise SettingsError(str(path), "there is no such file", "Name the settings file with --settings") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             str(path), "the file cannot be read", "Check its path, rights and that it is UTF-8"

@@ -232,3 +232,13 @@ async def test_feed_tells_what_was_stored_and_is_handed_on_too_only_once() -> No
     store.durable(3)
     await feed._look()
     assert [each.position for each in await take(news, 1)] == [3]
+
+
+async def test_whoever_listens_is_sent_away_when_the_bridge_stops_and_so_is_who_comes_then(bench: Bench) -> None:
+    feed = Feed(bench.store)
+    with feed.listen() as early:
+        feed.dismiss()
+        with pytest.raises(TooSlow):
+            await early.next()
+    with feed.listen("P") as late, pytest.raises(TooSlow):
+        await late.next()

@@ -8,11 +8,12 @@ import pytest
 from support.fakes import report
 from support.steps import at_register, the_case
 from support.worlds import Bench
+from tillbridge.domain.history import Event
 from tillbridge.domain.lifecycle import Booking
 from tillbridge.service.library_port import Effect
 from tillbridge.service.starting import ByHand, StartRequest, record_by_hand
 from tillbridge.service.store_port import CaseKind
-from tillbridge.service.telling import REMARKS, after_booking
+from tillbridge.service.telling import REMARKS, after_booking, tell
 
 RESTRICTED, RENEWED = REMARKS["restricted"], REMARKS["may_renew"]
 
@@ -71,3 +72,13 @@ async def test_booking_10_a_payment_taken_by_hand_tells_it_too(bench: Bench) -> 
     payment = await record_by_hand(bench.world, request, ByHand("4711", "sari", "the bridge was down"))
     await bench.work()
     assert after_booking(await bench.payment(payment.id)) == [RESTRICTED]
+
+
+def test_what_a_person_has_settled_is_not_told_as_booked_whole() -> None:
+    settled = Event("P", 1, 1.0, "otto", "booking_confirmed", {"action": "settled", "why": "given back"}, "")
+    assert tell(settled) == "A person settled it by hand; what is booked of it stays booked. (given back)"
+
+
+def test_a_message_that_has_only_gone_out_is_not_told_as_being_at_the_till() -> None:
+    assert "has gone out" in tell(Event("P", 1, 1.0, "bridge", "reached", {"via": "request"}, ""))
+    assert "waits for the customer" in tell(Event("P", 1, 1.0, "till", "reached", {"via": "answer"}, ""))

@@ -87,6 +87,7 @@ class Feed:
         self._top = 0
         self._left_out: dict[int, float] = {}
         self._listeners: dict[str | None, set[Listener]] = {}
+        self._over = False
 
     @property
     def sure(self) -> int:
@@ -121,7 +122,7 @@ class Feed:
     @contextmanager
     def listen(self, payment_id: str | None = None) -> Iterator[Listener]:
         """Listen to one payment, or to all, from now on."""
-        listener = Listener(payment_id)
+        listener = Listener(payment_id, too_slow=self._over)
         self._listeners.setdefault(payment_id, set()).add(listener)
         try:
             yield listener
@@ -130,6 +131,13 @@ class Feed:
             others.discard(listener)
             if not others:
                 del self._listeners[payment_id]
+
+    def dismiss(self) -> None:
+        """Send every listener away, and who comes from now on too: the bridge is about to stop."""
+        self._over = True
+        for listener in [each for those in self._listeners.values() for each in those]:
+            listener.too_slow = True
+            listener.bell.set()
 
     async def follow(self, after: int | None) -> AsyncIterator[News]:
         """Yield all events behind a place (None: from now on), first those that are stored, then the news."""

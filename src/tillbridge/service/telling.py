@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tillbridge.domain.history import Event
-from tillbridge.domain.lifecycle import Booking, Collection, Heard
+from tillbridge.domain.lifecycle import Booking, Collection, Done, Heard
 from tillbridge.domain.payment import Payment
 from tillbridge.marking import marked
 from tillbridge.service.store_port import CaseKind
@@ -148,9 +148,22 @@ def tell_case(kind: CaseKind) -> tuple[str, str]:
     return CASES[kind]
 
 
+BY_HAND = marked("A person settled it by hand; what is booked of it stays booked.")
+WRITTEN = marked("The message has gone out to the register server; its answer is waited for.")
+
+
+def sentence_of(event: Event) -> str:
+    """Return what happened, said so that it is true of what is known: some events mean less than they usually do."""
+    if event.kind == f"booking_{Done.CONFIRMED}" and "action" in event.facts:
+        return BY_HAND
+    if event.kind == Heard.REACHED and event.facts.get("via") == "request":
+        return WRITTEN
+    return SENTENCES.get(event.kind, event.kind)
+
+
 def tell(event: Event) -> str:
     """Return what happened, with the reason, the receipt number and who agreed where the event has them."""
-    words = SENTENCES[event.kind]
+    words = sentence_of(event)
     if why := event.facts.get("why"):
         words += f" ({why})"
     if receipt := event.facts.get("receipt"):

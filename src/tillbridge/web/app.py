@@ -16,6 +16,7 @@ from tillbridge.web.bodies import BoundedBodies
 from tillbridge.web.desk import desk
 from tillbridge.web.desk.drawings import Drawings
 from tillbridge.web.desk.patrons import LookedUp
+from tillbridge.web.desk.routing import no_such_page
 from tillbridge.web.operation import operation
 from tillbridge.web.pages import pages
 from tillbridge.web.problems import Problem, add_problems
@@ -40,7 +41,7 @@ def make_app(bridge: Bridge) -> FastAPI:
     app.add_middleware(BoundedBodies)
     # What is added last stands outermost.
     app.add_middleware(RequestLog, metrics=bridge.operation.metrics, templates=templates_of(app))
-    add_problems(app)
+    add_problems(app, no_such_page)
     _complete_description(app)
     return app
 

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
@@ -19,6 +20,7 @@ from tillbridge.errors import Declined
 NOT_FOUND = frozenset(
     {
         *("no_such_payment", "no_such_case", "no_such_patron", "no_such_branch", "no_such_register"),
+        "no_such_page",  # of the pages alone
         *("no_such_version", "no_such_second_look", "no_such_person"),
     }
 )
@@ -82,10 +84,17 @@ def status_of(code: str) -> int:
     return 503 if code in AWAY else 422
 
 
-def add_problems(app: FastAPI) -> None:
-    """Let the application tell every error in this form."""
+Page = Callable[[Request, Exception], Awaitable[Response | None]]
+
+
+def add_problems(app: FastAPI, page: Page) -> None:
+    """Let the application tell every error in this form; `page` may answer people with a page instead."""
+
+    async def refused(request: Request, error: Exception) -> Response:
+        return await page(request, error) or await _refused(request, error)
+
     app.add_exception_handler(Declined, _declined)
-    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(SQLAlchemyError, _away)
     app.add_exception_handler(Exception, _failed)

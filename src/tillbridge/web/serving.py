@@ -42,6 +42,8 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
         await server.listening.wait()
         yield
     finally:
+        # Streams of events have no end of their own: they would be cut off, which is told as a fault.
+        app.state.bridge.feed.dismiss()
         server.should_exit = True
         await running
 

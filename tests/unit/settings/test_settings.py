@@ -149,9 +149,9 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     latin = tmp_path / "latin.toml"
     latin.write_bytes('name = "Mäkelä"'.encode("latin-1"))
     for path in (tmp_path / "nowhere.toml", tmp_path, latin):
-        with pytest.raises(SettingsError, match="the file cannot be read") as error:
+        with pytest.raises(SettingsError, match="there is no such file") as error:
             read_settings(path)
-        assert (error.value.where, error.value.remedy) == (str(path), "Check its path, rights and that it is UTF-8")
+        assert (error.value.where, error.value.remedy) == (str(path), "Name the settings file with --settings")
 
 
 def test_nothing_is_not_a_settings_file(tmp_path: Path) -> None:

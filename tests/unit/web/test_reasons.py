@@ -13,7 +13,7 @@ from tillbridge.web.desk.reasons import REASONS, reason_words
 from tillbridge.web.desk.texts import Texts, texts_in
 
 SOURCES = "\n".join(
-    path.read_text(encoding="utf-8") for path in Path(package).parent.rglob("*.py") if "web" not in path.parts
+    path.read_text(encoding="utf-8") for path in Path(package).parent.rglob("*.py") if path.name != "reasons.py"
 )
 
 

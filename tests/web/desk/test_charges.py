@@ -14,6 +14,7 @@ from tillbridge.domain.lifecycle import Booking, Collection
 from tillbridge.domain.payment import Payment
 from tillbridge.service.library_port import Patron
 from tillbridge.service.people_port import DeedKind, Right, Role
+from tillbridge.service.register_port import NoOutcome
 
 CHARGES = "/patrons/5"
 PAY, SPLIT, BY_HAND = f"{CHARGES}/pay", f"{CHARGES}/split", f"{CHARGES}/by-hand"
@@ -58,6 +59,12 @@ async def test_a_name_that_several_bear_lets_choose(site: Site) -> None:
         page = await colleague.send(await colleague.get("/"), "/look-up", who="virta")
         assert page.sheet.links["Virtanen, Liisa"] == "/patrons/6"
         assert "<b>Matti" not in page.html
+
+
+async def test_a_name_as_lists_have_it_is_found(site: Site) -> None:
+    async with signed_in(site) as colleague:
+        page = await colleague.send(await colleague.get("/"), "/look-up", who="Mäkinen, Äijä")
+        assert page.path == CHARGES
 
 
 async def test_who_is_nowhere_is_told_and_what_was_typed_stays(site: Site) -> None:
@@ -135,6 +142,7 @@ async def test_what_has_changed_since_the_page_was_made_is_shown_and_nothing_is_
         assert page.status == 422
         assert "changed meanwhile" in page.text
         assert "2=3.50" in page.html
+        assert "To pay: €12.51" in page.text
         assert await payments(site) == []
 
 
@@ -170,7 +178,38 @@ async def test_a_charge_that_is_being_paid_cannot_be_chosen_and_shows_where(site
         page = await pay(colleague, page, charge=["1=3"])
         assert page.status == 409
         assert "is being paid already" in page.text
-        assert page.sheet.links["Look at that payment"] == f"/payments/{payment_id}"
+        assert f'href="/payments/{payment_id}"' in page.html
+
+
+async def test_a_payment_of_another_branch_is_named_and_led_to_by_nobody(site: Site) -> None:
+    payment_id = await site.at_register()
+    async with signed_in(site, branches=["OFF"]) as colleague:
+        page = await colleague.get(CHARGES)
+        assert "Being paid at Kassa 1, Pääkirjasto by anna" in page.text
+        assert payment_id not in page.html
+        assert "All of it is being paid already" in page.text
+        assert 'name="register"' not in page.html
+
+
+async def test_a_charge_of_which_nobody_knows_says_not_to_take_the_money_again(site: Site) -> None:
+    site.bench.till.steps.append(NoOutcome("time-out"))
+    await site.at_register(charges=[{"charge_id": "1"}])
+    async with signed_in(site) as colleague:
+        assert "do not take it again" in (await colleague.get(CHARGES)).text
+
+
+async def test_a_mistake_by_hand_leaves_its_fields_open(site: Site) -> None:
+    async with signed_in(site, "sirpa", Role.SUPERVISOR) as colleague:
+        page = await colleague.send(await colleague.get(CHARGES), BY_HAND, register="CPL/10")
+        assert page.status == 422
+        assert '<details class="panel" open>' in page.html
+
+
+async def test_nothing_ticked_is_told_as_that(site: Site) -> None:
+    async with signed_in(site) as colleague:
+        page = await pay(colleague, charge=[])
+        assert page.status == 422
+        assert "No charge is chosen." in page.text
 
 
 async def test_no_register_chosen_is_told(site: Site) -> None:

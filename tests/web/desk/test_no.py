@@ -53,6 +53,20 @@ def test_a_code_without_words_tells_its_own() -> None:
     assert (told.what, told.remedy, told.payment_id) == ("This is new.", "", None)
 
 
+async def test_a_person_is_told_of_an_address_where_nothing_is_by_a_page_and_a_program_by_its_form(site: Site) -> None:
+    async with signed_in(site) as colleague:
+        page = await colleague.get("/nothing", Accept="text/html")
+        assert (page.status, page.sheet.links["To the desk"]) == (404, "/")
+        assert "There is no such page." in page.text
+        assert '"code":"no_such_route"' in (await colleague.get("/nothing", Accept="*/*")).html
+        assert '"code":"no_such_route"' in (await colleague.get("/api/nothing", Accept="text/html")).html
+
+
+def test_how_long_one_has_to_wait_is_said_in_whole_minutes() -> None:
+    no = Declined("too_many_tries", "Too many.", {"wait_s": 130})
+    assert "Wait 3 minutes" in explained(texts_in("en", "Europe/Helsinki"), no).remedy
+
+
 async def test_an_address_that_is_none_is_told_as_a_page(site: Site) -> None:
     async with signed_in(site) as colleague:
         page = await colleague.get("/payments/none/wait")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -12,7 +13,7 @@ from support.site import Site
 from support.staff import Colleague, Shown, signed_in
 from tillbridge.domain.lifecycle import Collection
 from tillbridge.service.people_port import Role
-from tillbridge.service.register_port import NeverSent, NoOutcome
+from tillbridge.service.register_port import Cancelled, NeverSent, NoOutcome, Order
 
 
 def wait_of(payment_id: str) -> str:
@@ -78,6 +79,37 @@ async def test_who_is_signed_out_hears_nothing_more(site: Site) -> None:
             await colleague.send(await colleague.get("/"), "/sign-out", next="")
             await site.bench.report(report(payment_id, "paid"))
             assert await stream.next("gone") == ""
+
+
+async def test_another_sum_than_was_asked_for_is_called_that_and_not_rounding(site: Site) -> None:
+    async with signed_in(site) as colleague:
+        payment_id = await site.at_register()
+        await site.bench.report(report(payment_id, "paid", total=1))
+        page = await colleague.get(wait_of(payment_id))
+        assert "The till collected €0.01, not the €13.01 that was asked for." in page.text
+        assert "cash rounding" not in page.text
+        assert 'class="panel status warn"' in page.html
+
+
+async def test_a_cent_of_cash_rounding_is_called_that(site: Site) -> None:
+    async with signed_in(site) as colleague:
+        payment_id = await site.at_register()
+        await site.bench.report(report(payment_id, "paid", total=1300))
+        assert "The till collected €13.00 (cash rounding)." in (await colleague.get(wait_of(payment_id))).text
+
+
+async def test_what_the_till_has_cancelled_shows_no_reason_of_an_earlier_step(site: Site) -> None:
+    async def held(order: Order, at_register: Callable[[], Awaitable[None]]) -> Cancelled:
+        await at_register()
+        return Cancelled()
+
+    site.bench.till.steps.append(held)
+    async with signed_in(site) as colleague:
+        page = await colleague.get(wait_of(await site.at_register()))
+        assert "The till has cancelled it." in page.text
+        assert "Reason:" not in page.text
+        assert "The message has gone out to the register server" in page.text
+        assert "waits for the customer" not in page.text
 
 
 async def test_a_reminder_comes_after_three_minutes(site: Site) -> None:

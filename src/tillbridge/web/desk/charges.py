@@ -20,7 +20,7 @@ from tillbridge.web.desk.choosing import choice_of, request_of, shares_of, value
 from tillbridge.web.desk.no import explained
 from tillbridge.web.desk.once import Once, PaidBefore
 from tillbridge.web.desk.patrons import patron_of
-from tillbridge.web.desk.places import places, register_name, remember, split
+from tillbridge.web.desk.places import branch_name, places, register_name, remember, split
 from tillbridge.web.desk.routing import DeskRouter
 from tillbridge.web.desk.visit import Form, OwnForm, Visit, Visiting
 from tillbridge.web.problems import status_of
@@ -80,7 +80,11 @@ async def _started(
     except PaidBefore as before:
         payment_id = before.payment_id
     except Declined as no:
-        return await _page(visit, patron_id, form, no)
+        # Sent twice at once, the form meets what it has started itself.
+        meanwhile = await visit.bridge.world.store.read(once.started)
+        if meanwhile is None:
+            return await _page(visit, patron_id, form, no)
+        payment_id = meanwhile
     response = visit.go(f"/payments/{payment_id}/wait")
     remember(visit, response, *split(form.one("register", 100)))
     return response
@@ -92,7 +96,12 @@ async def _page(visit: Visit, patron_id: str, form: Form | None = None, no: Decl
     context = await visit.bridge.world.store.read(lambda tx: _shown(visit, tx, listed))
     context |= {"patron": patron, "form": form, "told": explained(visit.texts, no) if no else None}
     context |= {"once": secrets.token_urlsafe(16), "changed": _changed(no), "ticked": _ticked(form)}
-    context |= _split(visit, form) if form else _nothing_split(visit) | _all_ticked(context["charges"])
+    context["by_hand"] = form is not None and (form.one("receipt") != "" or visit.request.url.path.endswith("/by-hand"))
+    fresh = form is None or context["changed"]
+    chosen = _now_ticked(context["charges"], context["ticked"])
+    context |= chosen | (_nothing_split(visit) | chosen if fresh or form is None else _split(visit, form))
+    if context["told"]:
+        context["split_told"] = None
     return visit.page("charges.html", status_of(no.code) if no else 200, **context)
 
 
@@ -105,7 +114,10 @@ def _shown(visit: Visit, tx: Transaction, listed: Sequence[Charge]) -> dict[str,
         "total_minor": sum(rounded(charge.owed) for charge in payable),
         "places": places(visit, tx),
         "rounded": rounded,
-        "register_name": lambda payment: register_name(visit, payment.branch, payment.register),
+        "place_of": lambda payment: (
+            f"{register_name(visit, payment.branch, payment.register)}, {branch_name(visit, payment.branch)}"
+        ),
+        "sees": lambda payment: visit.person.sees(payment.branch),
     }
 
 
@@ -124,9 +136,15 @@ def _split(visit: Visit, form: Form) -> dict[str, Any]:
     }
 
 
-def _all_ticked(charges: Sequence[tuple[Charge, str, Payment | None]]) -> dict[str, Any]:
-    """Show what a fresh page has ticked: everything that nobody else is paying."""
-    return {"shares": {}, "to_pay": sum(rounded(charge.owed) for charge, _, holder in charges if holder is None)}
+def _now_ticked(charges: Sequence[tuple[Charge, str, Payment | None]], ticked: set[str] | None) -> dict[str, Any]:
+    """Reckon what is ticked by what the charges owe now: what nobody else is paying, on a fresh page all of it."""
+    free = [charge for charge, _, holder in charges if holder is None]
+    return {
+        "shares": {},
+        "to_pay": sum(rounded(charge.owed) for charge in free if ticked is None or charge.charge_id in ticked),
+        "all_ticked": all(ticked is None or charge.charge_id in ticked for charge in free),
+        "any_free": bool(free),
+    }
 
 
 def _said(form: Form, charge_id: str) -> str:

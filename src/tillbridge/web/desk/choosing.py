@@ -52,7 +52,7 @@ def request_of(visit: Visit, form: Form, patron_id: str) -> StartRequest:
     visit.need_branch(branch)
     choice = choice_of(form)
     if not choice.charges:
-        raise Declined("nothing_to_pay", "No charge is chosen.")
+        raise Declined("nothing_chosen", "No charge is chosen.")
     return StartRequest(
         branch=branch,
         register=register,

@@ -21,6 +21,9 @@ class No:
     payment_id: str | None = None
 
 
+_ROUNDED_UP_S = 59
+"""A wait is told in whole minutes, and is over by then."""
+
 NOTHING_DONE = marked("Nothing was done.")
 
 SAID: Mapping[str, tuple[str, str]] = {
@@ -33,7 +36,7 @@ SAID: Mapping[str, tuple[str, str]] = {
     "passwords_differ": (marked("The two new passwords are not the same."), marked("Type the new password twice.")),
     "too_many_tries": (
         marked("There were too many wrong passwords."),
-        marked("Wait a few minutes, then try again. A supervisor or administrator can set a new password."),
+        marked("Wait %(wait)s, then try again. An administrator can set a new password."),
     ),
     "weak_password": (
         marked("This password is too easy to guess."),
@@ -117,6 +120,7 @@ SAID: Mapping[str, tuple[str, str]] = {
     "no_such_register": (marked("There is no such register at this branch."), marked("Choose one that is shown.")),
     "register_missing": (marked("No register is chosen."), marked("Choose the register where the customer pays.")),
     "note_too_long": (marked("The note is too long."), marked("Make it shorter: 500 characters at most.")),
+    "nothing_chosen": (marked("No charge is chosen."), marked("Tick at least one charge.")),
     "nothing_to_pay": (marked("There is nothing to pay."), marked("Choose at least one charge.")),
     "changed": (
         marked("The charges have changed meanwhile. Nothing was sent to the till."),
@@ -145,6 +149,7 @@ SAID: Mapping[str, tuple[str, str]] = {
     "receipt_missing": (marked("The receipt number is missing."), marked("Type the number of the till's receipt.")),
     "reason_missing": (marked("The reason is missing."), marked("Say in a few words why.")),
     # What is no longer so.
+    "no_such_page": (marked("There is no such page."), marked("Go on from the desk.")),
     "no_such_payment": (marked("There is no such payment."), marked("Look for it among the payments.")),
     "no_such_case": (marked("There is no such open case: somebody has decided it."), marked("Look at the open cases.")),
     "no_such_second_look": (
@@ -204,4 +209,6 @@ def explained(texts: Texts, no: Declined) -> No:
     what, remedy = SAID.get(f"{no.code}.{no.facts.get('field')}", own)
     payment = no.facts.get("payment")
     remedy = texts.gettext(remedy) if remedy else ""
+    if "%(wait)s" in remedy:
+        remedy %= {"wait": texts.age(float(str(no.facts.get("wait_s", 60))) + _ROUNDED_UP_S)}
     return No(texts.gettext(what), remedy, no.code, payment if isinstance(payment, str) else None)

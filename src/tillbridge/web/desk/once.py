@@ -35,11 +35,16 @@ class Once(Beside):
         self._visit, self._deed = visit, deed
         self._key = hashlib.sha256(f"{visit.session.token_hash} {word}".encode()).hexdigest() if word else None
 
+    def started(self, tx: Transaction) -> str | None:
+        """Return the payment that the form has started already."""
+        answered = None if self._key is None else tx.answered(_DESK, self._key)
+        return None if answered is None else answered.body
+
     def before(self, tx: Transaction) -> None:
         """Stop where the form was sent before."""
-        answered = None if self._key is None else tx.answered(_DESK, self._key)
-        if answered is not None:
-            raise PaidBefore(answered.body)
+        payment_id = self.started(tx)
+        if payment_id is not None:
+            raise PaidBefore(payment_id)
 
     def after(self, tx: Transaction, payment: Payment) -> None:
         """Keep which payment the form has started, and who did it."""

@@ -46,8 +46,10 @@ async def look_up(visit: Visiting, form: OwnForm) -> Response:
     """Find a patron: one leads to their charges, several to a list."""
     visit.need(Right.PAY)
     text = form.values.get("who", [""])[0].strip()[:100]
+    # "Virtanen, Matti", as lists have it, is a name too.
+    sought = " ".join(text.replace(",", " ").split())
     try:
-        found = await find_patrons(visit.bridge.world, text)
+        found = await find_patrons(visit.bridge.world, sought)
     except Declined as no:
         return await front_page(visit, no, text)
     if not found:

@@ -10,6 +10,7 @@ from tillbridge.marking import marked
 from tillbridge.web.desk.texts import Texts
 
 REASONS = (
+    marked("the receipt is there"),
     marked("the charges have changed meanwhile"),
     marked("no report came in time"),
     marked("the clerk stopped waiting"),
@@ -47,6 +48,15 @@ REASONS = (
     marked("the register server refused the message as faulty (status 99)"),
     marked("the register server sent a status that is no number"),
     marked("the register server's answer is about another payment"),
+    marked("it is not JSON (line %(line)s, column %(column)s)"),
+    marked("the payment is in progress"),
+    marked("already paid, cannot be deleted"),
+    marked("already deleted"),
+    marked("funds could not be authorised"),
+    marked("the card has expired"),
+    marked("the payment's id was used before"),
+    marked("the register server has a system error"),
+    marked("its meaning is not known"),
     marked("Koha answered %(status)s (%(details)s)"),
     marked("Koha does not let the bridge in (%(details)s)"),
 )
@@ -56,7 +66,8 @@ def reason_words(texts: Texts, why: str) -> str:
     """Return a reason in the reader's language where it is one of the bridge's own."""
     for reason, pattern in _patterns():
         if found := pattern.fullmatch(why):
-            return texts.gettext(reason) % found.groupdict()
+            parts = {name: reason_words(texts, part) for name, part in found.groupdict().items()}
+            return texts.gettext(reason) % parts
     return why
 
 

@@ -24,6 +24,8 @@ from tillbridge.web.problems import status_of
 
 TOO_LONG = 413
 
+NOT_FOUND_STATUS = 404
+
 _log = structlog.get_logger()
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -60,6 +62,14 @@ class DeskRouter(APIRouter):
 
     def __init__(self) -> None:
         super().__init__(route_class=DeskRoute, include_in_schema=False)
+
+
+async def no_such_page(request: Request, error: Exception) -> Response | None:
+    """Answer a person who asks for an address where nothing is with a page; None where a program asks."""
+    away = isinstance(error, HTTPException) and error.status_code == NOT_FOUND_STATUS
+    if not away or "text/html" not in request.headers.get("Accept", "") or request.url.path.startswith("/api/"):
+        return None
+    return await _no(request, Declined("no_such_page", "There is no such page."))
 
 
 async def _to_sign_in(request: Request) -> Response:

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi.responses import Response
 
+from tillbridge.domain.history import Event
 from tillbridge.domain.lifecycle import Collection, Heard
 from tillbridge.domain.payment import Payment
 from tillbridge.errors import Declined
+from tillbridge.marking import marked
 from tillbridge.service.deciding import Awaiting, decide_payment
 from tillbridge.service.people_port import DeedKind, Right
 from tillbridge.service.resolving import Action, Word, stop_waiting
@@ -21,11 +24,22 @@ from tillbridge.web.desk.no import explained
 from tillbridge.web.desk.places import branch_name, register_name
 from tillbridge.web.desk.reasons import reason_words
 from tillbridge.web.desk.routing import DeskRouter
+from tillbridge.web.desk.texts import Texts
 from tillbridge.web.desk.visit import OwnForm, Visit, Visiting
 from tillbridge.web.desk.words import actor_words, booking_words, case_words, event_words, remark_words, tone_of
 from tillbridge.web.problems import status_of
 
 routes = DeskRouter()
+
+RECEIPT_IS_THERE = marked("the receipt is there")
+"""What a clerk says with a receipt's number and nothing else."""
+
+ENDS: Mapping[Collection, tuple[Heard, ...]] = {
+    Collection.CANCELLED: (Heard.TILL_CANCELLED, Heard.GIVEN_UP, Heard.CLERK_CANCELLED),
+    Collection.REFUSED: (Heard.TILL_REFUSED,),
+    Collection.UNKNOWN: (Heard.LOST,),
+}
+"""Which events bring a payment to where a reason is shown."""
 
 TRIED = 6
 """How many of the last events the page shows."""
@@ -98,7 +112,7 @@ async def word(payment_id: str, visit: Visiting, form: OwnForm) -> Response:
 def _word(visit: Visit, said: str, receipt: str, reason: str) -> Word:
     match said:
         case "paid":
-            return Word(Action.PAID, visit.person.id, reason or "the receipt is there", receipt)
+            return Word(Action.PAID, visit.person.id, reason or RECEIPT_IS_THERE, receipt)
         case "not_paid":
             return Word(Action.NOT_PAID, visit.person.id, reason)
         case _:
@@ -134,9 +148,10 @@ def _shown(visit: Visit, tx: Transaction, payment_id: str) -> dict[str, Any]:
         "overdue": payment.collection is Collection.AT_REGISTER,
         "booking": booking_words(texts, payment),
         "tone": tone_of,
+        "is_rounding": abs(payment.rounding_minor) <= world.limits.rounding_minor,
         "remarks": remark_words(texts, payment),
         "tried": [(event.at, event_words(texts, event), actor_words(texts, event.actor)) for event in history[-TRIED:]],
-        "why": next((reason_words(texts, str(e.facts["why"])) for e in reversed(history) if e.facts.get("why")), ""),
+        "why": _why(texts, payment, history),
         "cases": [(case, *case_words(texts, case.kind)) for case in tx.open_cases(payment_id)],
         "warnings": [(case, *case_words(texts, case.kind)) for case in tx.cases_naming(payment_id)],
         "waiting_looks": tx.open_second_looks(payment_id),
@@ -144,5 +159,11 @@ def _shown(visit: Visit, tx: Transaction, payment_id: str) -> dict[str, Any]:
     }
 
 
-def _sent_at(payment: Payment, history: list[Any]) -> float:
+def _why(texts: Texts, payment: Payment, history: list[Event]) -> str:
+    """Return why the payment is where it is: what the event said that brought it there, if it said why."""
+    brought = next((event for event in reversed(history) if event.kind in ENDS.get(payment.collection, ())), None)
+    return reason_words(texts, str(brought.facts["why"])) if brought and brought.facts.get("why") else ""
+
+
+def _sent_at(payment: Payment, history: list[Event]) -> float:
     return max((event.at for event in history if event.kind == Heard.SEND), default=payment.created_at)

@@ -11,7 +11,7 @@ from tillbridge.domain.lifecycle import STANDINGS, Booking, Collection, Decider
 from tillbridge.domain.payment import Payment
 from tillbridge.marking import marked
 from tillbridge.service.store_port import CaseKind, CreditState, Message, StoredCredit
-from tillbridge.service.telling import CASES, REMARKS, SENTENCES
+from tillbridge.service.telling import CASES, REMARKS, sentence_of
 from tillbridge.web.desk.reasons import reason_words
 from tillbridge.web.desk.texts import Texts
 
@@ -37,6 +37,8 @@ BOOKINGS: Mapping[Booking, str] = {
     Booking.REVERSING: marked("is being taken back"),
     Booking.REVERSED: marked("taken back"),
 }
+
+NOT_YET = marked("not yet")
 
 DECIDERS: Mapping[Decider, str] = {
     Decider.TILL: marked("by the till's word"),
@@ -89,6 +91,8 @@ def standing_words(texts: Texts, stored: str) -> str:
 
 def booking_words(texts: Texts, payment: Payment) -> str:
     """Say what is known about the booking in the library system."""
+    if payment.undecided and payment.booking is Booking.NONE:
+        return texts.gettext(NOT_YET)
     return texts.gettext(BOOKINGS[payment.booking])
 
 
@@ -114,7 +118,7 @@ def tone_of(state: StrEnum) -> str:
 
 def event_words(texts: Texts, event: Event) -> str:
     """Say what happened, with the reason and the receipt number where the event has them."""
-    words = texts.gettext(SENTENCES.get(event.kind, event.kind))
+    words = texts.gettext(sentence_of(event))
     if why := event.facts.get("why"):
         words += f" ({reason_words(texts, str(why))})"
     if receipt := event.facts.get("receipt"):
