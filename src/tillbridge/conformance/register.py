@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tillbridge.conformance import register_faults, register_reports, register_sending
+from tillbridge.conformance import register_engine, register_faults, register_reports, register_sending
 from tillbridge.conformance.kit import Check
 from tillbridge.conformance.register_peer import RegisterPeer
 
@@ -11,4 +11,5 @@ CHECKS: tuple[Check[RegisterPeer], ...] = (
     *register_sending.CHECKS,
     *register_faults.CHECKS,
     *register_reports.CHECKS,
+    *register_engine.CHECKS,
 )
