@@ -64,9 +64,8 @@ class Wire:
 
     def __init__(self, port: int) -> None:
         self.connections = 0
-        self.requests = 0
         self.hung_up = asyncio.Event()
-        self._to, self._laid = port, list[_Laid]()
+        self._to, self._laid, self._first_lines = port, list[_Laid](), list[bytes]()
         self._server: asyncio.Server | None = None
         self._passing: set[asyncio.Task[None]] = set()
 
@@ -80,13 +79,22 @@ class Wire:
         """Break, or change the answers to, the next requests whose first line holds the marker."""
         self._laid.append(_Laid(what, marker, times))
 
+    def unlay(self) -> None:
+        """Forget what was laid."""
+        self._laid.clear()
+
+    def seen(self, marker: bytes) -> int:
+        """Count the requests whose first line holds the marker."""
+        return sum(marker in line for line in self._first_lines)
+
     async def mend(self) -> None:
         """Forget what was laid, cut every connection, and count anew."""
-        self._laid.clear()
+        self.unlay()
         for passing in tuple(self._passing):
             passing.cancel()
         await asyncio.gather(*self._passing, return_exceptions=True)
-        self.connections = self.requests = 0
+        self._first_lines.clear()
+        self.connections = 0
         self.hung_up.clear()
 
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -115,7 +123,7 @@ class Wire:
     async def _pass_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Pass one exchange; tell whether the connection may be used again."""
         head, body = await _message(reader)
-        self.requests += 1
+        self._first_lines.append(head.partition(b"\r\n")[0])
         laid = self._take(head)
         if isinstance(laid, Break) and laid in _UNPASSED:
             return await self._answer_by_itself(laid, reader, writer)
@@ -154,17 +162,12 @@ class Wire:
     async def _answer_by_itself(self, laid: Break, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         if laid is Break.CUT_READ:
             return False
-        if laid is Break.NOT_HTTP:
-            writer.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
-        elif laid is Break.NOTHING:
-            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
-        elif laid is Break.ENDLESS:
+        if laid is Break.ENDLESS:
             await _endlessly(writer)
-        elif laid in _ANSWERS:
-            status, body, more = _ANSWERS[laid]
-            writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{more}\r\n".encode() + body)
+        writer.write(_said(laid))
         await writer.drain()
-        return await self._until_hung_up(reader)
+        whole = laid not in (Break.SILENT, Break.NOT_HTTP)
+        return whole or await self._until_hung_up(reader)
 
     async def _until_hung_up(self, reader: asyncio.StreamReader) -> bool:
         await reader.read()
@@ -189,6 +192,18 @@ async def _message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     head = await reader.readuntil(b"\r\n\r\n")
     lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
     return head, await reader.readexactly(int(lengths[0].partition(b":")[2])) if lengths else b""
+
+
+def _said(laid: Break) -> bytes:
+    """Return what a wire says by itself; nothing where it is silent."""
+    if laid is Break.NOT_HTTP:
+        return b"SSH-2.0-OpenSSH_9.2\r\n\r\n"
+    if laid is Break.NOTHING:
+        return b"HTTP/1.1 204 No Content\r\n\r\n"
+    if laid not in _ANSWERS:
+        return b""
+    status, body, more = _ANSWERS[laid]
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{more}\r\n".encode() + body
 
 
 def _broken(head: bytes, body: bytes, laid: Break | Change | None) -> bytes:
