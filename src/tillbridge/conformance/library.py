@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tillbridge.conformance import library_faults, library_reading, library_recording
+from tillbridge.conformance import library_engine, library_faults, library_reading, library_recording
 from tillbridge.conformance.kit import Check
 from tillbridge.conformance.library_peer import LibraryPeer
 
@@ -11,4 +11,5 @@ CHECKS: tuple[Check[LibraryPeer], ...] = (
     *library_reading.CHECKS,
     *library_recording.CHECKS,
     *library_faults.CHECKS,
+    *library_engine.CHECKS,
 )
