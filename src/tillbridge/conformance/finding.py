@@ -42,3 +42,12 @@ def setups_of(group: str, name: str) -> Setups:
         raise SettingsError(name, "the adapter is there, and nothing to try it against", remedy)
     found: Setups = points[name].load().SETUPS
     return found
+
+
+def live_of(name: str) -> Callable[..., Any]:
+    """Load the way to try an adapter on a real library system; raise SettingsError where it has none."""
+    lives = {"koha": "tillbridge.conformance.live_koha"}
+    if name not in lives:
+        raise SettingsError(name, "this adapter cannot be tried on a real library system", "Leave --settings out")
+    live: Callable[..., Any] = import_module(lives[name]).open_live
+    return live

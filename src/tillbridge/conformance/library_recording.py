@@ -76,9 +76,17 @@ async def nothing_spills_over_to_other_charges(peer: LibraryPeer) -> None:
 
 async def fractions_of_a_cent_are_paid_exactly(peer: LibraryPeer) -> None:
     """A charge with fractions of a cent is paid to the last of them."""
-    made = await peer.patron(("0.333", "0.000001", "12345.67"))
-    credit = await recorded(peer.connect(), credit_order(peer, made, "12346.003001"))
-    need(credit.amount == Decimal("12346.003001"), f"it is told as {credit.amount}")
+    made = await peer.patron(("0.333", "0.000001", "1.67"))
+    credit = await recorded(peer.connect(), credit_order(peer, made, "2.003001"))
+    need(credit.amount == Decimal("2.003001"), f"it is told as {credit.amount}")
+    need(not (await account(peer, made)).owed, "there is something left")
+
+
+async def a_large_sum_is_exact(peer: LibraryPeer) -> None:
+    """A credit of many euros is exact to the last place."""
+    made = await peer.patron(("123456.789012",))
+    credit = await recorded(peer.connect(), credit_order(peer, made, "123456.789012"))
+    need(credit.amount == Decimal("123456.789012"), f"it is told as {credit.amount}")
     need(not (await account(peer, made)).owed, "there is something left")
 
 
@@ -234,6 +242,7 @@ CHECKS = (
         a_partial_sum_lands_in_the_librarys_order,
         nothing_spills_over_to_other_charges,
         fractions_of_a_cent_are_paid_exactly,
+        a_large_sum_is_exact,
         a_note_is_kept_whole,
         two_patrons_at_once_get_their_own,
         nonsense_is_not_sent,
