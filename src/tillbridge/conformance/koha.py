@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from tillbridge.conformance.ceepos import free_port
 from tillbridge.conformance.kit import Skipped
-from tillbridge.conformance.library_peer import Booked, LibraryFault, LibrarySetups, Made, Of, Wanted
+from tillbridge.conformance.library_peer import Booked, LibraryFault, LibrarySetups, Made, Need, Of, Wanted
 from tillbridge.conformance.register_peer import Situation
 from tillbridge.conformance.wire import HOST, Break, Wire, wire_to
 from tillbridge.service.library_port import LibrarySystem
@@ -78,6 +78,9 @@ class KohaPeer:
         self.settings = {"address": wire.address, "payment_type": "CEEPOS", **way_in}
         self._numbers = itertools.count(1)
         self._made: list[LibrarySystem] = []
+
+    def takes(self, *needs: Need) -> None:
+        """Give everything."""
 
     def connect(self, situation: Situation = Situation.USUAL) -> LibrarySystem:
         """Connect an adapter anew."""

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from tillbridge.conformance.engine import Engine, engine_with
 from tillbridge.conformance.kit import Durable, checks_of, durable_check, need
-from tillbridge.conformance.library_peer import LibraryFault, LibraryPeer, Made, Of
+from tillbridge.conformance.library_peer import LibraryFault, LibraryPeer, Made, Need, Of
 from tillbridge.conformance.library_trying import account, credit_order, recorded
 from tillbridge.conformance.stand_ins import PaidTill
 from tillbridge.domain.lifecycle import Booking
@@ -74,6 +74,7 @@ async def charges_that_shrank_get_no_more_than_they_owe(peer: LibraryPeer) -> No
 
 async def a_void_credit_is_not_booked_again(peer: LibraryPeer) -> None:
     """A credit that was recorded and taken back by a librarian is asked about, and not recorded anew."""
+    peer.takes(Need.FAULTS)
     async with _desk(peer) as desk:
         payment = await desk.pay_with(LibraryFault.ERROR_UNAPPLIED)
         (kept,) = (await account(peer, desk.made)).with_reference(payment.reference)
@@ -85,6 +86,7 @@ async def a_void_credit_is_not_booked_again(peer: LibraryPeer) -> None:
 
 async def a_lost_answer_books_once(peer: LibraryPeer) -> None:
     """A credit whose answer was lost is found, and not recorded twice."""
+    peer.takes(Need.FAULTS)
     async with _desk(peer) as desk:
         payment = await desk.pay_with(LibraryFault.ANSWER_LOST)
         await desk.engine.work(after_s=_SURELY_ENDED_S)
@@ -105,6 +107,7 @@ async def two_payments_of_one_patron_are_both_booked(peer: LibraryPeer) -> None:
 
 async def a_booking_in_doubt_is_looked_up(peer: LibraryPeer) -> None:
     """A booking that was cut off is in doubt, stays pending, and is recorded once a miss can be believed."""
+    peer.takes(Need.FAULTS)
     async with _desk(peer) as desk:
         payment = await desk.pay_with(LibraryFault.CUT_READ)
         need(payment.booking is Booking.UNKNOWN, f"its booking is {payment.booking}")
@@ -117,12 +120,14 @@ async def a_booking_in_doubt_is_looked_up(peer: LibraryPeer) -> None:
 
 async def an_unapplied_credit_is_on_the_list(peer: LibraryPeer) -> None:
     """A credit that pays nothing is not taken for booked: it stands on the list."""
+    peer.takes(Need.FAULTS)
     async with _desk(peer) as desk:
         await desk.need_on_list(await desk.pay_with(LibraryFault.UNAPPLIED), "not_applied")
 
 
 async def a_claimed_charge_blocks_another_payment(peer: LibraryPeer) -> None:
     """While a booking is in doubt its charges cannot be collected again."""
+    peer.takes(Need.FAULTS)
     async with _desk(peer) as desk:
         await desk.pay_with(LibraryFault.CUT_READ)
         code = await desk.engine.declined(desk.made.patron_id, desk.made.charge_ids)
@@ -131,6 +136,7 @@ async def a_claimed_charge_blocks_another_payment(peer: LibraryPeer) -> None:
 
 async def another_reference_settles_nothing(peer: LibraryPeer) -> None:
     """A credit with nearly the payment's reference, or at another patron, is not taken for the payment's own."""
+    peer.takes(Need.FAULTS)
     async with _desk(peer) as desk:
         payment = await desk.pay_with(LibraryFault.CUT_READ)
         for other in (payment.reference.swapcase(), f"{payment.reference}0", f"x{payment.reference}"):
@@ -145,6 +151,7 @@ async def another_reference_settles_nothing(peer: LibraryPeer) -> None:
 
 async def an_unreadable_answer_settles_nothing(peer: LibraryPeer) -> None:
     """A look-up that cannot be read neither books nor frees: the next one that can be read decides."""
+    peer.takes(Need.FAULTS)
     async with _desk(peer) as desk:
         await desk.library.ping()
         peer.lay(LibraryFault.ANSWER_LOST, Of.WRITING)
@@ -158,6 +165,7 @@ async def an_unreadable_answer_settles_nothing(peer: LibraryPeer) -> None:
 
 async def a_blocked_booking_sends_nothing(peer: LibraryPeer) -> None:
     """While a person must act, time alone sends nothing more to the library system."""
+    peer.takes(Need.FAULTS)
     async with _desk(peer) as desk:
         await desk.pay_with(LibraryFault.ERROR_UNAPPLIED)
         for _ in range(3):
@@ -169,6 +177,7 @@ async def a_blocked_booking_sends_nothing(peer: LibraryPeer) -> None:
 
 async def out_of_service_is_waited_for(peer: LibraryPeer) -> None:
     """A library system that is away for a while gets its credit later, once."""
+    peer.takes(Need.FAULTS)
     async with _desk(peer) as desk:
         payment = await desk.engine.start(desk.made.patron_id, desk.made.charge_ids)
         peer.lay(LibraryFault.NOT_NOW, Of.CHARGES, 4)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tillbridge.conformance.kit import Check, checks_of, need
-from tillbridge.conformance.library_peer import LibraryFault, LibraryPeer, Made, Of
+from tillbridge.conformance.library_peer import LibraryFault, LibraryPeer, Made, Need, Of
 from tillbridge.conformance.library_trying import account, credit_order, found, new_reference, short
 from tillbridge.conformance.register_peer import Situation
 from tillbridge.service.library_port import (
@@ -46,6 +46,7 @@ class Row:
 
     def _run(self) -> Callable[[LibraryPeer], Awaitable[None]]:
         async def run(peer: LibraryPeer) -> None:
+            peer.takes(Need.FAULTS)
             made = await peer.patron(("1.00",))
             library = peer.connect(Situation.QUICK if self.quick else Situation.USUAL)
             await library.ping()  # logged in, so that the fault hits the credit and not the log-in
@@ -127,6 +128,7 @@ ON_READING = (
 
 def _reading(fault: LibraryFault) -> Check[LibraryPeer]:
     async def run(peer: LibraryPeer) -> None:
+        peer.takes(Need.FAULTS)
         made, library = await peer.patron(("1.00",)), peer.connect()
         await library.ping()
         questions: dict[Of, tuple[Callable[[], Awaitable[object]], ...]] = {
@@ -151,6 +153,7 @@ def _reading(fault: LibraryFault) -> Check[LibraryPeer]:
 
 async def a_deadlock_of_two_credits_is_told(peer: LibraryPeer) -> None:
     """Of two credits that collide one is recorded and the other is to be looked up, and what is there of both shows."""
+    peer.takes(Need.FAULTS)
     made, library = await peer.patron(("1.00", "2.00")), peer.connect()
     await library.ping()
     orders = [

@@ -42,6 +42,15 @@ class LibraryFault(StrEnum):
     DEADLOCK = "two credits of one patron run at once, and one of them fails half-way"
 
 
+class Need(StrEnum):
+    """Name what some checks take, and not every peer gives."""
+
+    FAULTS = "it takes a fault, and nobody lays one to a real library system"
+    LIBRARIAN = "it takes a librarian's hand"
+    COUNTING = "requests are counted on a wire of the kit's own, and none lies here"
+    PATRONS = "it takes a second patron, or one of its own kind"
+
+
 class Of(StrEnum):
     """Name the requests that a fault is for."""
 
@@ -91,6 +100,10 @@ class LibraryPeer(Protocol):
     """The adapter's settings as they stand in a settings file, without `kind`."""
     settings_model: Any
     """The adapter's `Settings`."""
+
+    def takes(self, *needs: Need) -> None:
+        """Raise Skipped where this peer does not give one of these, before anything is made in vain."""
+        ...
 
     def connect(self, situation: Situation = Situation.USUAL) -> LibrarySystem:
         """Connect an adapter anew."""

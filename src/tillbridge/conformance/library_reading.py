@@ -8,7 +8,7 @@ import time
 from decimal import Decimal
 
 from tillbridge.conformance.kit import Failed, Skipped, checks_of, need
-from tillbridge.conformance.library_peer import LibraryFault, LibraryPeer, Of, Wanted
+from tillbridge.conformance.library_peer import LibraryFault, LibraryPeer, Need, Of, Wanted
 from tillbridge.conformance.library_trying import (
     charges,
     credit_order,
@@ -76,6 +76,7 @@ async def odd_ids_are_nobodys(peer: LibraryPeer) -> None:
 
 async def the_beginnings_of_names_find_patrons(peer: LibraryPeer) -> None:
     """The beginnings of first name and surname, in any order and case, find a patron; the middle of a name does not."""
+    peer.takes(Need.PATRONS)
     made, library = await peer.patron((), Wanted("Zzyzxinen", "Quirinus")), peer.connect()
     for text in ("Zzyz", "quir", "Zzyzxinen Quirinus", "quir zzyz"):
         told = await library.patrons_by_name(text, 20)
@@ -88,6 +89,7 @@ async def the_beginnings_of_names_find_patrons(peer: LibraryPeer) -> None:
 
 async def names_are_ordered_and_limited(peer: LibraryPeer) -> None:
     """Patrons of one name come in the order of their first names, and no more than were asked for."""
+    peer.takes(Need.PATRONS)
     for name in ("Cecilia", "Anna", "Berta"):
         await peer.patron((), Wanted("Wwqinen", name))
     told = await peer.connect().patrons_by_name("Wwqinen", 2)
@@ -105,6 +107,7 @@ async def odd_names_find_nobody(peer: LibraryPeer) -> None:
 
 async def names_of_every_script_are_whole(peer: LibraryPeer) -> None:
     """Names come as they are, in every script; one without a first name has none."""
+    peer.takes(Need.PATRONS)
     for surname, firstname in (("Näkkäläjärvi", "Áile Ñandú"), ("Иванова", "図書館"), ("Kaupunki O'Nell & Co", "")):
         made = await peer.patron((), Wanted(surname, firstname))
         told = await peer.connect().patron(made.patron_id)
@@ -113,6 +116,7 @@ async def names_of_every_script_are_whole(peer: LibraryPeer) -> None:
 
 async def a_restriction_is_told(peer: LibraryPeer) -> None:
     """A patron's restriction is told, and nobody else has one."""
+    peer.takes(Need.PATRONS)
     library = peer.connect()
     for restricted in (True, False):
         made = await peer.patron((), Wanted(restricted=restricted))
@@ -153,6 +157,7 @@ async def texts_of_charges_are_whole(peer: LibraryPeer) -> None:
 
 async def a_grown_charge_shows_what_it_owes_now(peer: LibraryPeer) -> None:
     """A charge that has grown shows what it owes now: nothing is remembered."""
+    peer.takes(Need.LIBRARIAN)
     made, library = await peer.patron(("1.00",)), peer.connect()
     await charges(library, made.patron_id)
     await peer.grow(made.charge_ids[0], "0.50")
@@ -171,6 +176,7 @@ async def paid_charges_vanish_and_partly_paid_ones_shrink(peer: LibraryPeer) -> 
 
 async def a_deleted_patron_is_gone(peer: LibraryPeer) -> None:
     """A patron who was deleted is nobody, for every question."""
+    peer.takes(Need.LIBRARIAN)
     made, library = await peer.patron(), peer.connect()
     await peer.delete(made.patron_id)
     for told in (
@@ -184,6 +190,7 @@ async def a_deleted_patron_is_gone(peer: LibraryPeer) -> None:
 
 async def a_merged_patron_is_gone_and_never_empty(peer: LibraryPeer) -> None:
     """A patron who was merged is gone, not somebody without credits: those are at the other one."""
+    peer.takes(Need.LIBRARIAN)
     gone, kept, library = await peer.patron(("1.00",)), await peer.patron(), peer.connect()
     order = credit_order(peer, gone, "1.00")
     await recorded(library, order)
@@ -196,6 +203,7 @@ async def a_merged_patron_is_gone_and_never_empty(peer: LibraryPeer) -> None:
 
 async def twenty_questions_at_once_are_not_mixed_up(peer: LibraryPeer) -> None:
     """Twenty patrons' charges, read at once, are each the right patron's."""
+    peer.takes(Need.PATRONS)
     library, patrons = peer.connect(), [await peer.patron((f"{n}.00",)) for n in range(1, AT_ONCE + 1)]
     listed = await asyncio.gather(*(charges(library, made.patron_id) for made in patrons))
     for made, mine in zip(patrons, listed, strict=True):
@@ -210,6 +218,7 @@ async def the_currency_is_the_librarys(peer: LibraryPeer) -> None:
 
 async def connecting_opens_nothing(peer: LibraryPeer) -> None:
     """Connecting an adapter opens no connection: a bridge starts while its library system is away."""
+    peer.takes(Need.COUNTING)
     peer.connect()
     await asyncio.sleep(0.05)
     need(peer.connections() == 0, "a connection was made before anything was asked")
@@ -223,6 +232,7 @@ async def ping_is_well_where_it_is_there(peer: LibraryPeer) -> None:
 
 async def ping_writes_nothing(peer: LibraryPeer) -> None:
     """Asking whether the library system is there sends nothing that could be recorded."""
+    peer.takes(Need.COUNTING)
     await peer.connect().ping()
     need(peer.writes() == 0, "something was written")
 
@@ -256,11 +266,10 @@ async def closed_asks_nothing(peer: LibraryPeer) -> None:
     need(isinstance(told, Unavailable), f"it is told as {short(told)}")
     answer = await library.record(credit_order(peer, made, "1.00"))
     need(isinstance(answer, NotRecorded), f"recording is told as {short(answer)}")
-    need(peer.connections() == 0, "a connection was made")
 
 
 async def what_is_looked_at_never_raises(peer: LibraryPeer) -> None:
-    """What is looked at before the first customer raises nothing and writes nothing."""
+    """What is looked at before the first customer raises nothing, whether the library system is there or not."""
     for situation in (Situation.USUAL, Situation.NOT_THERE):
         checks = peer.connect(situation).checks
         for server in checks.servers:
@@ -271,7 +280,6 @@ async def what_is_looked_at_never_raises(peer: LibraryPeer) -> None:
         await checks.debit_types()
         await checks.payment_types()
         await checks.branches()
-    need(peer.writes() == 0, "something was written")
 
 
 async def a_slip_in_the_settings_is_told(peer: LibraryPeer) -> None:
@@ -285,6 +293,7 @@ async def a_slip_in_the_settings_is_told(peer: LibraryPeer) -> None:
 
 async def reading_keeps_its_limit(peer: LibraryPeer) -> None:
     """A library system that never answers is *unavailable* before anybody gives up on the bridge."""
+    peer.takes(Need.FAULTS)
     made = await peer.patron()
     peer.lay(LibraryFault.SILENT, Of.CHARGES, 3)
     library = peer.connect(Situation.QUICK)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from tillbridge.conformance.kit import checks_of, need
-from tillbridge.conformance.library_peer import LibraryFault, LibraryPeer, Of
+from tillbridge.conformance.library_peer import LibraryFault, LibraryPeer, Need, Of
 from tillbridge.conformance.library_trying import (
     account,
     credit_order,
@@ -36,6 +36,7 @@ async def a_credit_pays_its_charges(peer: LibraryPeer) -> None:
 
 async def a_credit_is_recorded_once(peer: LibraryPeer) -> None:
     """One order is one request and one credit."""
+    peer.takes(Need.COUNTING)
     made = await peer.patron(("1.00",))
     order = credit_order(peer, made, "1.00")
     await recorded(peer.connect(), order)
@@ -45,6 +46,7 @@ async def a_credit_is_recorded_once(peer: LibraryPeer) -> None:
 
 async def a_credit_goes_over_a_fresh_connection(peer: LibraryPeer) -> None:
     """A credit goes over a connection of its own, so that a stale one makes no false doubt."""
+    peer.takes(Need.COUNTING)
     made, library = await peer.patron(("1.00", "1.00")), peer.connect()
     await library.ping()
     for charge_id in made.charge_ids:
@@ -102,6 +104,7 @@ async def a_note_is_kept_whole(peer: LibraryPeer) -> None:
 
 async def two_patrons_at_once_get_their_own(peer: LibraryPeer) -> None:
     """Credits for several patrons at once land where they belong."""
+    peer.takes(Need.PATRONS)
     library, patrons = peer.connect(), [await peer.patron((f"{n}.00",)) for n in range(1, 9)]
     orders = [credit_order(peer, made, f"{n}.00") for n, made in enumerate(patrons, 1)]
     told = await asyncio.gather(*(recorded(library, order) for order in orders))
@@ -136,6 +139,7 @@ async def nonsense_is_not_sent(peer: LibraryPeer) -> None:
 
 async def a_gone_patron_is_told(peer: LibraryPeer) -> None:
     """A credit for a patron who is gone is not recorded, and the adapter says that the patron is gone."""
+    peer.takes(Need.LIBRARIAN)
     made, library = await peer.patron(("1.00",)), peer.connect()
     await peer.delete(made.patron_id)
     answer = await library.record(credit_order(peer, made, "1.00"))
@@ -178,6 +182,7 @@ async def numbered_references_belong_to_their_payment(peer: LibraryPeer) -> None
 
 async def another_patrons_credit_is_not_found(peer: LibraryPeer) -> None:
     """A reference finds the credits of the patron who is asked about, and of no other."""
+    peer.takes(Need.PATRONS)
     one, two, library = await peer.patron(("1.00",)), await peer.patron(), peer.connect()
     order = credit_order(peer, one, "1.00")
     await recorded(library, order)
@@ -194,6 +199,7 @@ async def both_of_a_double_are_found(peer: LibraryPeer) -> None:
 
 async def a_void_credit_is_found_void(peer: LibraryPeer) -> None:
     """A credit that a librarian has voided is found, and told as void."""
+    peer.takes(Need.LIBRARIAN)
     made, library = await peer.patron(("1.00",)), peer.connect()
     order = credit_order(peer, made, "1.00")
     await peer.void((await recorded(library, order)).credit_id)
@@ -203,6 +209,7 @@ async def a_void_credit_is_found_void(peer: LibraryPeer) -> None:
 
 async def an_unapplied_credit_is_found_unapplied(peer: LibraryPeer) -> None:
     """A credit that no charge has absorbed is found with what is left of it."""
+    peer.takes(Need.FAULTS)
     made, library = await peer.patron(("1.00",)), peer.connect()
     peer.lay(LibraryFault.UNAPPLIED, Of.WRITING)
     order = credit_order(peer, made, "1.00")

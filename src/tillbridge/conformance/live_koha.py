@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from tillbridge.conformance.ceepos import free_port
 from tillbridge.conformance.kit import Failed, Skipped
-from tillbridge.conformance.library_peer import Booked, LibraryFault, Made, Of, Wanted
+from tillbridge.conformance.library_peer import Booked, LibraryFault, Made, Need, Of, Wanted
 from tillbridge.conformance.library_trying import new_reference
 from tillbridge.conformance.register_peer import Situation
 from tillbridge.conformance.wire import HOST
@@ -82,10 +82,15 @@ class LiveKohaPeer:
         self.traces.open = list(await self._lines(patron.patron_id))
         await self._own.close()
 
+    def takes(self, *needs: Need) -> None:
+        """Give none of them: this is somebody's library system."""
+        if needs:
+            raise Skipped(needs[0])
+
     def connect(self, situation: Situation = Situation.USUAL) -> LibrarySystem:
         """Connect an adapter anew, or one to nowhere on this machine."""
         if situation is Situation.QUICK:
-            raise Skipped("it takes a fault, and nobody lays one to a real library system")
+            raise Skipped(Need.FAULTS)
         settings = self._given
         if situation is Situation.NOT_THERE:
             settings = settings.model_copy(update={"address": f"http://{HOST}:{free_port()}", "connect_s": 1.0})
@@ -108,10 +113,8 @@ class LiveKohaPeer:
 
     async def patron(self, owed: Sequence[str] = (), wanted: Wanted = Wanted()) -> Made:  # noqa: B008 - frozen
         """Give the test patron, once for each check, with charges that the kit makes."""
-        if wanted != Wanted():
-            raise Skipped("it takes a patron of its own kind")
-        if self._given_out:
-            raise Skipped("it takes a second patron")
+        if wanted != Wanted() or self._given_out:
+            raise Skipped(Need.PATRONS)
         if len(owed) > MOST_CHARGES or any(Decimal(amount) > MOST_OWED for amount in owed):
             raise Skipped("it takes more charges, or larger ones, than are made in a real library")
         self._given_out, patron = True, self._the_patron()
@@ -134,7 +137,7 @@ class LiveKohaPeer:
     def lay(self, fault: LibraryFault, of: Of, times: int = 1) -> None:
         """Lay nothing."""
         del fault, of, times
-        raise Skipped("it takes a fault, and nobody lays one to a real library system")
+        raise Skipped(Need.FAULTS)
 
     def unlay(self) -> None:
         """Have nothing to forget."""
@@ -170,7 +173,7 @@ class LiveKohaPeer:
 
     def writes(self) -> int:
         """Count nothing: there is no wire between."""
-        raise Skipped("requests are counted on a wire of the kit's own, and none lies here")
+        raise Skipped(Need.COUNTING)
 
     def connections(self) -> int:
         """Count nothing: there is no wire between."""
@@ -216,7 +219,7 @@ class LiveKohaPeer:
 
 
 def _by_hand(*_: str) -> NoReturn:
-    raise Skipped("it takes a librarian's hand")
+    raise Skipped(Need.LIBRARIAN)
 
 
 @contextlib.asynccontextmanager
