@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -24,7 +23,7 @@ from tillbridge.conformance.register_peer import (
     Seen,
     Situation,
 )
-from tillbridge.conformance.wire import HOST, Break, Wire, wire_to
+from tillbridge.conformance.wire import HOST, Break, Wire, free_port, wire_to
 from tillbridge.service.register_port import Product, Register
 from tillbridge.simulators.till.faults import Options
 from tillbridge.simulators.till.payment import NotNowError
@@ -229,13 +228,6 @@ class CeeposPeer:
             raise Skipped("this version of the interface names no sums")
         tender = {"PaymentMethod": 4, "PaymentSum": OTHER_SUM_MINOR, "Timestamp": "202603020930"}
         return message | {"Payments": [tender]}
-
-
-def free_port() -> int:
-    """Find a port where nobody listens."""
-    with socket.socket() as taken:
-        taken.bind((HOST, 0))
-        return int(taken.getsockname()[1])
 
 
 def _table(address: str, mode: Literal[1, 2], version: ApiVersion) -> dict[str, Any]:

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tillbridge.conformance.ceepos import free_port
 from tillbridge.conformance.kit import Skipped
 from tillbridge.conformance.library_peer import Booked, LibraryFault, LibrarySetups, Made, Need, Of, Wanted
 from tillbridge.conformance.register_peer import Situation
-from tillbridge.conformance.wire import HOST, Break, Wire, wire_to
+from tillbridge.conformance.wire import HOST, Break, Wire, free_port, wire_to
 from tillbridge.service.library_port import LibrarySystem
 from tillbridge.simulators.library.app import build_app
 from tillbridge.simulators.library.corrections import delete, grow, merge, void

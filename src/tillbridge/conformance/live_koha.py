@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from tillbridge.conformance.ceepos import free_port
 from tillbridge.conformance.kit import Failed, Skipped
 from tillbridge.conformance.library_peer import Booked, LibraryFault, Made, Need, Of, Wanted
 from tillbridge.conformance.library_trying import new_reference
 from tillbridge.conformance.register_peer import Situation
-from tillbridge.conformance.wire import HOST
+from tillbridge.conformance.wire import HOST, free_port
 from tillbridge.errors import SettingsError
 from tillbridge.libraries.koha.adapter import KohaLibrary
 from tillbridge.libraries.koha.replies import Unexpected, json_of, why_of

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -186,6 +187,13 @@ async def wire_to(port: int) -> AsyncIterator[Wire]:
         wire._server.close()  # noqa: SLF001 - its own module
         await wire.mend()
         await wire._server.wait_closed()  # noqa: SLF001 - its own module
+
+
+def free_port() -> int:
+    """Find a port where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        return int(taken.getsockname()[1])
 
 
 async def _message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
