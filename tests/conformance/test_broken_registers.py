@@ -42,7 +42,7 @@ class SendsTwice(Wrapped):
 class SendsAgain(Wrapped):
     async def send(self, order: Order, at_register: Tell) -> Answer:
         answer: Answer = await self.whole.send(order, at_register)
-        return await self.whole.send(order, at_register) if isinstance(answer, NoOutcome) else answer  # type: ignore[no-any-return]
+        return await self.whole.send(order, at_register) if isinstance(answer, NoOutcome) else answer
 
 
 @dataclass

@@ -94,6 +94,7 @@ class Wire:
         for passing in tuple(self._passing):
             passing.cancel()
         await asyncio.gather(*self._passing, return_exceptions=True)
+        await asyncio.sleep(0)  # what was cut is closed in the loop's next round
         self._first_lines.clear()
         self.connections = 0
         self.hung_up.clear()
@@ -156,8 +157,8 @@ class Wire:
         finally:
             leaving.cancel()
             answering.cancel()
+            to_peer.transport.abort()  # before anything is waited for: this may be cancelled at any time
             answer, _ = await asyncio.gather(answering, leaving, return_exceptions=True)
-            to_peer.transport.abort()
         return answer if isinstance(answer, tuple) else None
 
     async def _answer_by_itself(self, laid: Break, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
