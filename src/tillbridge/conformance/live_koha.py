@@ -63,22 +63,28 @@ class LiveKohaPeer:
 
     async def begin(self, card_number: str) -> None:
         """Find the test patron; raise SettingsError where there is none, or where anything is owed already."""
-        found = await self._own.patron_by_card(card_number)
-        if not isinstance(found, Patron):
-            raise SettingsError("--card", f"Koha does not show this patron: {found}", "Name a test patron's card")
-        if await self._lines(found.patron_id):
-            what, remedy = "this patron owes something already", "Name a test patron who owes nothing"
-            raise SettingsError("--card", what, remedy)
-        self._patron = found
-        self._before = frozenset(await self._credit_ids(found.patron_id))
+        try:
+            self._patron = await self._test_patron(card_number)
+            self._before = frozenset(await self._credit_ids(self._patron.patron_id))
+        except Failed as failed:
+            await self._own.close()
+            remedy = "Mend the settings, or the account's rights in Koha"
+            raise SettingsError("library", str(failed), remedy) from failed
+        except SettingsError:
+            await self._own.close()
+            raise
 
     async def end(self) -> None:
         """Pay what is left, write down every credit that the kit has made, and hang up."""
         patron = self._the_patron()
         with contextlib.suppress(Failed):  # what could not be paid is told as left open
             await self.fresh()
-        self.traces.credits = [str(each) for each in sorted(await self._credit_ids(patron.patron_id) - self._before)]
-        self.traces.open = list(await self._lines(patron.patron_id))
+        try:
+            credit_ids = await self._credit_ids(patron.patron_id)
+            self.traces.credits = [str(each) for each in sorted(credit_ids - self._before)]
+            self.traces.open = list(await self._lines(patron.patron_id))
+        except Failed as failed:
+            self.traces.open = [f"not known ({failed})"]
         await self._own.close()
 
     def takes(self, *needs: Need) -> None:
@@ -178,6 +184,15 @@ class LiveKohaPeer:
         """Count nothing: there is no wire between."""
         return int(self.writes())
 
+    async def _test_patron(self, card_number: str) -> Patron:
+        found = await self._own.patron_by_card(card_number)
+        if not isinstance(found, Patron):
+            raise SettingsError("--card", f"Koha does not show this patron: {found}", "Name a test patron's card")
+        if await self._lines(found.patron_id):
+            what, remedy = "this patron owes something already", "Name a test patron who owes nothing"
+            raise SettingsError("--card", what, remedy)
+        return found
+
     def _connected(self, settings: Any) -> KohaLibrary:
         library = self._adapter.connect(settings, self._surroundings)
         assert isinstance(library, KohaLibrary)  # noqa: S101 - this peer is Koha's
@@ -227,12 +242,7 @@ async def open_live(
 ) -> AsyncIterator[LiveKohaPeer]:
     """Open the peer for a test patron, and pay what is left at the end; raise SettingsError."""
     peer = LiveKohaPeer(adapter, settings, surroundings, branch)
-    try:
-        await peer.begin(card_number)
-    except Failed as failed:
-        raise SettingsError(
-            "library", str(failed), "Mend the settings, or the rights of the bridge's account"
-        ) from None
+    await peer.begin(card_number)
     try:
         yield peer
     finally:
