@@ -60,7 +60,7 @@ _REPORT: dict[str, Any] = {
         "Hash": {"description": "The proof, over these and what else the till's version covers.", "type": "string"},
     },
 }
-_ANY_BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string"}}}}}
+_ANY_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
 _BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": _REPORT}}}}
 
 
