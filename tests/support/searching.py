@@ -25,7 +25,11 @@ EXAMPLES = 8
 """How many requests are tried for each operation beside those that the description itself gives rise to."""
 
 PAYMENTS, CPU = "/api/v1/payments", "/api/v1/pos/cpu/{invoicenumber}"
-REPORTS = (f"POST {CPU}/report", "POST /api/v1/contrib/kohasuomi/payments/ceepos/report")
+REPORTS = (
+    f"POST {CPU}/report",
+    "POST /api/v1/contrib/kohasuomi/payments/ceepos/report",
+    "POST /api/v1/registers/{name}/report",
+)
 STARTS = (f"POST {PAYMENTS}", f"POST {PAYMENTS}/by-hand")
 
 
@@ -89,7 +93,8 @@ class Caller:
         payments = self._stock.at_register
         payment_id = payments[turn % len(payments)]
         case.body = signed_report(payment_id)
-        case.path_parameters = dict.fromkeys(case.path_parameters, payment_id)
+        known = {"invoicenumber": payment_id, "name": "city"}
+        case.path_parameters = {name: known[name] for name in case.path_parameters}
 
 
 def search(address: str, stock: Stock, document: Any) -> Found:
@@ -207,7 +212,7 @@ def _with_examples(document: Any, stock: Stock) -> Any:
 def _good_requests(stock: Stock) -> dict[str, tuple[dict[str, Any], Any]]:
     """Return path and body of a good request; no two are about the same payment or patron."""
     one = f"{PAYMENTS}/{{payment_id}}"
-    reported = stock.at_register[:2]
+    reported = stock.at_register[:3]
     start = {"branch": "CPL", "register": "10", "clerk": "anna"}
     by_hand = start | {"receipt_number": "R 1", "supervisor": "otto", "reason": "the bridge was down"}
     word = {"action": "paid", "person": "otto", "reason": "the receipt is here"}
@@ -228,4 +233,5 @@ def _good_requests(stock: Stock) -> dict[str, tuple[dict[str, Any], Any]]:
         f"GET {CPU}": ({"invoicenumber": stock.booked[0]}, None),
         REPORTS[0]: ({"invoicenumber": reported[0]}, signed_report(reported[0])),
         REPORTS[1]: ({}, signed_report(reported[1])),
+        REPORTS[2]: ({"name": "city"}, signed_report(reported[2])),
     }

@@ -259,3 +259,23 @@ async def test_a_report_in_two_pieces_is_one_report(site: Site) -> None:
     url = f"{site.address}/api/v1/pos/cpu/{payment_id}/report"
     async with aiohttp.ClientSession() as session, session.post(url, data=pieces()) as answer:
         assert answer.status == 200
+
+
+async def test_a_register_server_of_any_kind_reports_at_its_own_address(site: Site) -> None:
+    payment_id = await site.at_register()
+    answer = await site.post("/api/v1/registers/city/report", data=report(payment_id, "paid"), json=None, key=None)
+    assert (answer.status, answer.text) == (200, "")
+    assert (await site.bench.payment(payment_id)).standing == PAID_TILL
+
+
+async def test_a_forged_report_at_a_register_server_s_own_address_proves_nothing(site: Site) -> None:
+    payment_id = await site.at_register()
+    answer = await site.post("/api/v1/registers/city/report", data=report(payment_id, "forged"), json=None, key=None)
+    assert (answer.status, (await site.bench.payment(payment_id)).standing) == (400, AT_REGISTER)
+
+
+async def test_a_register_server_that_is_not_set_up_reports_nothing(site: Site) -> None:
+    payment_id = await site.at_register()
+    answer = await site.post("/api/v1/registers/other/report", data=report(payment_id, "paid"), json=None, key=None)
+    assert (answer.status, answer.json) == (404, {"error": "No such register server is set up here"})
+    assert (await site.bench.payment(payment_id)).standing == AT_REGISTER

@@ -11,6 +11,7 @@ from tillbridge import __version__
 from tillbridge.cli.alarm import alarm
 from tillbridge.cli.branch import branch
 from tillbridge.cli.check import check
+from tillbridge.cli.conformance import app as conformance
 from tillbridge.cli.demo import demo
 from tillbridge.cli.key import key
 from tillbridge.cli.pay import pay
@@ -54,6 +55,7 @@ app.command()(demo)
 app.command("verify-history")(verify_history)
 app.add_typer(alarm, name="alarm")
 app.add_typer(branch, name="branch")
+app.add_typer(conformance, name="conformance")
 app.add_typer(key, name="key")
 app.add_typer(products, name="products")
 app.add_typer(user, name="user")

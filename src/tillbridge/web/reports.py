@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Take what Ceepos tills post, at the origin's address and at the Perl plugin's (Koha bug 15654; dossier 4.2).
+"""Take what tills post: Ceepos ones at the origin's address and the Perl plugin's (Koha bug 15654; dossier 4.2).
+
+Register servers of every kind have an address of their own by their names.
 
 Open to the outside: the report's own signature is the proof. The origin let the path choose the payment and the
 body the hash; here both must name the same one.
@@ -8,6 +10,7 @@ body the hash; here both must name the same one.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -57,6 +60,7 @@ _REPORT: dict[str, Any] = {
         "Hash": {"description": "The proof, over these and what else the till's version covers.", "type": "string"},
     },
 }
+_ANY_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
 _BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": _REPORT}}}}
 
 
@@ -65,7 +69,7 @@ _BODY = {"requestBody": {"required": True, "content": {"application/json": {"sch
 )
 async def report_for(invoicenumber: str, request: Request, bridge: TheBridge) -> Response:
     """Take a report for the payment that the address names."""
-    return await _take(bridge, request, invoicenumber)
+    return await _take(bridge, request, invoicenumber, bridge.servers.get(KIND, ()))
 
 
 @reports.post(
@@ -76,7 +80,13 @@ async def report_for(invoicenumber: str, request: Request, bridge: TheBridge) ->
 )
 async def report_as_to_the_plugin(request: Request, bridge: TheBridge) -> Response:
     """Take a report of a till that is still set up for the Perl plugin's address."""
-    return await _take(bridge, request, None)
+    return await _take(bridge, request, None, bridge.servers.get(KIND, ()))
+
+
+@reports.post("/api/v1/registers/{name}/report", response_class=Response, responses=_REPORTED, openapi_extra=_ANY_BODY)
+async def report_of(name: str, request: Request, bridge: TheBridge) -> Response:
+    """Take a report of the register server that the address names as the settings do, whatever its kind."""
+    return await _take(bridge, request, None, (name,) if name in bridge.world.registers else ())
 
 
 @reports.get("/api/v1/pos/cpu/{invoicenumber}", response_model=TransactionShape, responses=answers() | _UNKNOWN)
@@ -86,10 +96,9 @@ async def transaction(invoicenumber: str, caller: Reader, bridge: TheBridge) -> 
     return JSONResponse({"error": "Transaction not found"}, 404) if view is None else view
 
 
-async def _take(bridge: TheBridge, request: Request, address_id: str | None) -> Response:
-    servers = bridge.servers.get(KIND)
+async def _take(bridge: TheBridge, request: Request, address_id: str | None, servers: Sequence[str]) -> Response:
     if not servers:
-        return JSONResponse({"error": "No register server of this kind is set up here"}, 404)
+        return JSONResponse({"error": "No such register server is set up here"}, 404)
     raw = await request.body()
     reply = await take_report(bridge.world, servers, raw, address_id)
     if reply.payment_id is not None:

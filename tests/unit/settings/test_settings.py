@@ -148,10 +148,17 @@ def test_what_is_no_toml_is_told_with_its_line(tmp_path: Path, text: str, told: 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     latin = tmp_path / "latin.toml"
     latin.write_bytes('name = "Mäkelä"'.encode("latin-1"))
-    for path in (tmp_path / "nowhere.toml", tmp_path, latin):
-        with pytest.raises(SettingsError, match="there is no such file") as error:
+    for path in (tmp_path, latin):
+        with pytest.raises(SettingsError, match="the file cannot be read") as error:
             read_settings(path)
-        assert (error.value.where, error.value.remedy) == (str(path), "Name the settings file with --settings")
+        assert (error.value.where, error.value.remedy) == (str(path), "Check its path, rights and that it is UTF-8")
+
+
+def test_a_file_that_is_not_there_is_named_with_how_to_name_another(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere.toml"
+    with pytest.raises(SettingsError, match="there is no such file") as error:
+        read_settings(path)
+    assert (error.value.where, error.value.remedy) == (str(path), "Name the settings file with --settings")
 
 
 def test_nothing_is_not_a_settings_file(tmp_path: Path) -> None:
