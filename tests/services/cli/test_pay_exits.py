@@ -81,7 +81,7 @@ DECLINED = {
     "a charge of somebody else": (["--charge", "999"], "The charges have changed"),
     "an unknown branch": (["--branch", "XXX"], "branch"),
     "an unknown register": (["--register", "99"], "register"),
-    "no settings": (["--settings", "nowhere.toml"], "nowhere.toml: the file cannot be read"),
+    "no settings": (["--settings", "nowhere.toml"], "nowhere.toml: there is no such file"),
 }
 
 

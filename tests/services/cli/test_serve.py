@@ -85,7 +85,7 @@ def _spoil(old: str, new: str) -> Callable[[Path], object]:
 
 
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no file": (Path.unlink, "tillbridge.toml: the file cannot be read"),
+    "no file": (Path.unlink, "tillbridge.toml: there is no such file"),
     "no TOML": (_spoil('kind = "koha"', "kind = "), "tillbridge.toml: this is not valid TOML"),
     "a slip of the pen": (_spoil("api_key_file", "apikey_file"), "tillbridge.toml, line 7: bridge.apikey_file"),
     "a kind that is none": (_spoil('"ceepos"', '"abacus"'), "tillbridge.toml, line 18: register_server.demo.kind"),
