@@ -23,12 +23,15 @@ async def test_open_pages_are_let_go_when_the_bridge_stops(bench: Bench, caplog:
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     running = contextlib.AsyncExitStack()
     await running.enter_async_context(serving(app, listener))
-    async with aiohttp.ClientSession() as programs, running:
-        async with signed_in(Site(bench, address, programs, app)) as colleague:
-            page = await colleague.session.get(f"{address}/live")
-            assert await page.content.readline() == b"event: part\n"
-            stopping = asyncio.get_running_loop().time()
-            await running.aclose()
-            assert asyncio.get_running_loop().time() - stopping < STOP_S
-            assert await page.content.read() != b""
+    async with (
+        aiohttp.ClientSession() as programs,
+        running,
+        signed_in(Site(bench, address, programs, app)) as colleague,
+    ):
+        page = await colleague.session.get(f"{address}/live")
+        assert await page.content.readline() == b"event: part\n"
+        stopping = asyncio.get_running_loop().time()
+        await running.aclose()
+        assert asyncio.get_running_loop().time() - stopping < STOP_S
+        assert await page.content.read() != b""
     assert [record.message for record in caplog.records if record.levelno >= logging.ERROR] == []
