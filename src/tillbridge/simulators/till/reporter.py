@@ -58,20 +58,21 @@ class Reporter:
     async def post_trial(self, payment_id: str, address: str) -> tuple[int | None, str]:
         """Post a report of a payment that never was, once; return HTTP status and answer, or None and why not."""
         body = trial_report(self._settings, payment_id)
-        status, remark = await self._try(address, body)
+        status, remark = await self.exchange(address, body)
         self._book.note("out", "report", payment_id, body, status, remark)
         return status, remark
 
     async def _deliver(self, payment: Payment, body: bytes) -> None:
         """Post once, and again as often as the settings say while it is not answered 2xx."""
         for left in reversed(range(self._settings.report_retries + 1)):
-            status, remark = await self._try(payment.report_address, body)
+            status, remark = await self.exchange(payment.report_address, body)
             self._book.note("out", "report", payment.payment_id, body, status, remark)
             if (status is not None and status // 100 == 2) or not left:  # noqa: PLR2004 - the class of success
                 return
             await asyncio.sleep(self._settings.report_retry_after_s)
 
-    async def _try(self, address: str, body: bytes) -> tuple[int | None, str]:
+    async def exchange(self, address: str, body: bytes) -> tuple[int | None, str]:
+        """Post a body once; return HTTP status and answer, or None and why not."""
         if self._session is None:
             return None, "the server is not running"
         headers = {"Content-Type": "application/json"}

@@ -52,14 +52,16 @@ class _Live:
 class Till:
     """Be one register server with its tills. Everything runs on one event loop; `open` first, `close` last."""
 
-    def __init__(self, settings: TillSettings, outside: Outside | None = None) -> None:
+    def __init__(
+        self, settings: TillSettings, outside: Outside | None = None, reporter: type[Reporter] = Reporter
+    ) -> None:
         self.settings = settings
         self.outside = outside or Outside()
         self.book = Book(settings.max_payments, self.outside.now)
         self.faults = FaultBox()
         self.autopilot = settings.autopilot
         self._background = Background()
-        self._reporter = Reporter(settings, self.book, self.outside)
+        self._reporter = reporter(settings, self.book, self.outside)
         self._live: dict[str, _Live] = {}
         self._held: set[asyncio.Task[Reply | None]] = set()
         self.closing = False
