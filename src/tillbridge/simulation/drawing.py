@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Draw a script from a seed: who is there, what they do, and which faults this run has (each has a mix of its own)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from random import Random
+
+from tillbridge.simulation import mishaps, people
+from tillbridge.simulation.chance import Chance
+from tillbridge.simulation.library_side import ODD
+from tillbridge.simulation.script import Script, Setup, Step
+from tillbridge.simulation.stage import Stage
+
+Deed = Callable[[Stage, Step], Awaitable[None]]
+
+DEEDS: Mapping[str, Deed] = {
+    each.__name__: each
+    for each in (
+        people.start, people.start_twice, people.by_hand, people.cancel, people.stop, people.word, people.second,
+        people.pay, people.leave, people.take_back, people.other_sum, people.decide,
+        people.grow, people.write_off, people.pay_in_koha, people.void, people.merge, people.delete,
+        mishaps.harm_till, mishaps.harm_report, mishaps.harm_read, mishaps.harm_write, mishaps.till_fault,
+        mishaps.rotate, mishaps.koha_fault, mishaps.koha_away, mishaps.crash, mishaps.sleep, mishaps.database_fault,
+        mishaps.jump, mishaps.forge, mishaps.odd_report,
+    )
+}  # fmt: skip
+"""Everything that a step of a script may name."""
+
+_MISHAPS = (
+    "harm_till", "harm_report", "harm_read", "harm_write", "till_fault", "rotate", "koha_fault", "koha_away", "crash",
+    "sleep", "database_fault", "jump", "forge", "odd_report", "grow", "write_off", "pay_in_koha", "void", "merge",
+    "delete", "decide", "take_back", "other_sum", "start_twice", "by_hand", "cancel", "stop", "word", "second",
+)  # fmt: skip
+
+_AMOUNTS = ("0.20", "0.60", "1.00", "2.40", "3.00", "5.55", "12.80", "24.90", "0.333", "0.666", "2.345")
+_NAMES = ("Virtanen", "Mäkinen", "Korhonen", *ODD)
+_STARTS = tuple(
+    datetime.fromisoformat(f"{when}Z").timestamp()
+    for when in ("2026-09-14T09:00", "2026-10-24T23:50", "2026-10-25T00:40", "2027-03-28T00:45", "2026-12-31T21:55")
+)
+"""A morning, and times right before midnight and before both changes of summer time."""
+
+
+def draw(seed: int) -> Script:
+    """Return the script of a seed."""
+    draws = Chance(seed).of("script")
+    setup = _setup(draws)
+    payments = draws.randint(1, 4)
+    steps = [step for n in range(payments) for step in _payment(draws, n)]
+    last = max(step.at for step in steps)
+    kinds = draws.sample(_MISHAPS, draws.randint(1, 7))
+    steps += [_mishap(draws, draws.choice(kinds), last) for _ in range(draws.randint(2, 12))]
+    return Script(seed, setup, tuple(sorted(steps, key=lambda step: (step.at, step.do, step.n))))
+
+
+def _setup(draws: Random) -> Setup:
+    names = draws.sample(_NAMES, draws.randint(1, 3))
+    patrons = tuple((name, tuple(draws.choices(_AMOUNTS, k=draws.randint(1, 4)))) for name in names)
+    return Setup(
+        start=draws.choice(_STARTS),
+        processes=draws.choice((1, 1, 2, 2, 3)),
+        mode=draws.choice((1, 2, 2)),
+        tls=draws.random() < 0.7,  # noqa: PLR2004 - mostly
+        version=draws.choice(("2.0", "3.0.5")),
+        oauth=draws.random() < 0.3,  # noqa: PLR2004 - some
+        retries=draws.choice((0, 0, 2, 5)),
+        names_payer=draws.random() < 0.5,  # noqa: PLR2004 - half
+        restart_after=draws.choice((0, 0, 0, 7)),
+        patrons=patrons,
+    )
+
+
+def _payment(draws: Random, n: int) -> list[Step]:
+    begins = round(draws.uniform(0.0, 900.0), 3)
+    steps = [Step(begins, "start", draws.randrange(3), round(draws.random(), 4))]
+    if draws.random() < 0.9:  # noqa: PLR2004 - mostly somebody decides at the till
+        what = draws.choice(("pay", "pay", "pay", "leave"))
+        steps.append(Step(round(begins + draws.uniform(2.0, 240.0), 3), what, n, round(draws.random(), 4)))
+    return steps
+
+
+def _mishap(draws: Random, do: str, last: float) -> Step:
+    return Step(round(draws.uniform(0.0, last + 900.0), 3), do, draws.randrange(12), round(draws.random(), 4))
