@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from random import Random
 
 from tillbridge.simulation import mishaps, people
 from tillbridge.simulation.chance import Chance
 from tillbridge.simulation.library_side import ODD
+from tillbridge.simulation.plots import PLOTS, told
 from tillbridge.simulation.script import Script, Setup, Step
 from tillbridge.simulation.stage import Stage
 
@@ -21,9 +22,11 @@ DEEDS: Mapping[str, Deed] = {
         people.start, people.start_twice, people.by_hand, people.cancel, people.stop, people.word, people.second,
         people.pay, people.leave, people.take_back, people.other_sum, people.decide,
         people.grow, people.write_off, people.pay_in_koha, people.void, people.merge, people.delete,
+        people.delete_payer,
         mishaps.harm_till, mishaps.harm_report, mishaps.harm_read, mishaps.harm_write, mishaps.till_fault,
         mishaps.rotate, mishaps.koha_fault, mishaps.koha_away, mishaps.crash, mishaps.sleep, mishaps.database_fault,
-        mishaps.jump, mishaps.forge, mishaps.odd_report,
+        mishaps.jump, mishaps.forge, mishaps.odd_report, mishaps.lie,
+        mishaps.slow_report, mishaps.slow_write,
     )
 }  # fmt: skip
 """Everything that a step of a script may name."""
@@ -47,11 +50,11 @@ def draw(seed: int) -> Script:
     """Return the script of a seed."""
     draws = Chance(seed).of("script")
     setup = _setup(draws)
-    payments = draws.randint(1, 4)
-    steps = [step for n in range(payments) for step in _payment(draws, n)]
-    last = max(step.at for step in steps)
+    begins = sorted(round(draws.uniform(0.0, 600.0), 3) for _ in range(draws.randint(1, 4)))
+    steps = [step for n, at in enumerate(begins) for step in _payment(draws, n, at)]
+    moments = [step.at for step in steps]
     kinds = draws.sample(_MISHAPS, draws.randint(1, 7))
-    steps += [_mishap(draws, draws.choice(kinds), last) for _ in range(draws.randint(2, 12))]
+    steps += [_mishap(draws, draws.choice(kinds), moments) for _ in range(draws.randint(0, 10))]
     return Script(seed, setup, tuple(sorted(steps, key=lambda step: (step.at, step.do, step.n))))
 
 
@@ -72,14 +75,16 @@ def _setup(draws: Random) -> Setup:
     )
 
 
-def _payment(draws: Random, n: int) -> list[Step]:
-    begins = round(draws.uniform(0.0, 900.0), 3)
-    steps = [Step(begins, "start", draws.randrange(3), round(draws.random(), 4))]
-    if draws.random() < 0.9:  # noqa: PLR2004 - mostly somebody decides at the till
-        what = draws.choice(("pay", "pay", "pay", "leave"))
-        steps.append(Step(round(begins + draws.uniform(2.0, 240.0), 3), what, n, round(draws.random(), 4)))
-    return steps
+def _payment(draws: Random, n: int, begins: float) -> list[Step]:
+    starts = Step(begins, "start", draws.randrange(3), round(draws.random(), 4))
+    name = draws.choice(tuple(PLOTS)) if draws.random() < 0.7 else draws.choice(("pays", "leaves"))  # noqa: PLR2004
+    return [starts, *told(draws, name, n, begins)]
 
 
-def _mishap(draws: Random, do: str, last: float) -> Step:
-    return Step(round(draws.uniform(0.0, last + 900.0), 3), do, draws.randrange(12), round(draws.random(), 4))
+def _mishap(draws: Random, do: str, moments: Sequence[float]) -> Step:
+    """Let something happen: mostly right before something else does, or at any time."""
+    if draws.random() < 0.7:  # noqa: PLR2004 - mostly
+        at = draws.choice(moments) + draws.uniform(-1.0, 3.0)
+    else:
+        at = draws.uniform(0.0, max(moments) + 600.0)
+    return Step(round(max(0.0, at), 3), do, draws.randrange(12), round(draws.random(), 4))

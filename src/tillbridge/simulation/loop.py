@@ -53,6 +53,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._now = 0.0
         self._graves: list[events.Handle] = []
         self._lives: set[Life] = set()
+        self._tasks: list[asyncio.Task[Any]] = []
+        """Every task that there was: what a dead process was doing must not be collected, or its `finally` would run."""
         self.steps = 0
         self.troubles: list[str] = []
         self.set_exception_handler(lambda _, context: self.troubles.append(str(context.get("message"))))
@@ -60,6 +62,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         """Return the seconds since the beginning."""
         return self._now
+
+    def create_task(self, coro: Any, *, name: object = None, context: Context | None = None) -> asyncio.Task[Any]:
+        """Make a task, and hold on to it."""
+        task: asyncio.Task[Any] = super().create_task(coro, name=name, context=context)
+        self._tasks.append(task)
+        return task
 
     def start(self, work: Coroutine[Any, Any, T], life: Life | None = None) -> asyncio.Task[T]:
         """Begin a piece of work in a process of the bridge, or outside of it."""
@@ -83,21 +91,22 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def bury(self) -> None:
         """End every task that is left, so that none is found half-way by the collector of garbage; time stands."""
-        left = asyncio.all_tasks(self)
+        left = [task for task in self._tasks if not task.done()]
         self._choose = lambda _: 0
         for life in self._lives:
             life.alive = True
             self.resume(life)
+        self._ready += self._graves
+        self._graves.clear()
         for _ in range(20):
             for task in left:
                 task.cancel()
             self._run_what_is_ready()
-            left = {task for task in asyncio.all_tasks(self) if not task.done()}
+            left = [task for task in self._tasks if not task.done()]
             if not left:
                 break
         for task in left:
             task._log_destroy_pending = False  # type: ignore[attr-defined] # noqa: SLF001 - it could not be ended
-        self._graves.clear()
 
     def _run_what_is_ready(self) -> None:
         async def pass_by() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TypeVar
 
 from tillbridge.simulation.rules import Held
@@ -17,13 +18,14 @@ from tillbridge.simulators.till.wire import message_hash
 
 T = TypeVar("T")
 
-_TILL: tuple[Harm, ...] = ("refused", "unreachable", "lost", "answer_lost", "proxy", "proxy_after", "truncated")
-_REPORT: tuple[Harm, ...] = ("lost", "answer_lost", "doubled", "doubled_at_once", "damaged", "slow")
-_READ: tuple[Harm, ...] = ("refused", "unreachable", "lost", "proxy", "truncated", "slow")
-_WRITE: tuple[Harm, ...] = ("refused", "lost", "answer_lost", "proxy", "proxy_after", "truncated", "slow", "slow_after")
+_SLOW: tuple[Harm, ...] = ("slow", "slow_after")
+TILL_HARMS: tuple[Harm, ...] = ("refused", "unreachable", "lost", "answer_lost", "proxy", "proxy_after", "truncated")
+REPORT_HARMS: tuple[Harm, ...] = ("lost", "answer_lost", "doubled", "doubled_at_once", "damaged", "slow")
+READ_HARMS: tuple[Harm, ...] = ("refused", "unreachable", "lost", "proxy", "truncated", "slow")
+WRITE_HARMS: tuple[Harm, ...] = ("refused", "lost", "answer_lost", "proxy", "proxy_after", "truncated", *_SLOW)
 HOUR_S = 3600.0
 
-_TILL_FAULTS: tuple[tuple[str, Options], ...] = (
+TILL_FAULTS: tuple[tuple[str, Options], ...] = (
     ("answer_late", Options(seconds=20)),
     ("answer_late", Options(seconds=400)),
     ("answer_never", Options()),
@@ -52,7 +54,7 @@ _TILL_FAULTS: tuple[tuple[str, Options], ...] = (
 )
 _CLASS = {"report_before_answer": 7, "report_other_id": 8, "report_never": 4, "report_twice": 5, "report_wrong_hash": 9}
 
-_KOHA_FAULTS = (
+KOHA_FAULTS = (
     FaultKind.CREDIT_500_KEPT,
     FaultKind.CREDIT_500_UNAPPLIED,
     FaultKind.CREDIT_201_UNAPPLIED,
@@ -62,33 +64,52 @@ _KOHA_FAULTS = (
 )
 
 
-def _one(things: tuple[T, ...], pick: float) -> T:
+LIES = (0, 1, 99)
+"""What a till may report of a payment, whatever it has."""
+
+
+def _one(things: Sequence[T], pick: float) -> T:
     return things[int(pick * len(things))]
+
+
+def pick_of(things: Sequence[T], thing: T) -> float:
+    """Return the pick that leads to this thing."""
+    return (things.index(thing) + 0.5) / len(things)
 
 
 async def harm_till(stage: Stage, step: Step) -> None:
     """Let the next order to the till fare badly."""
-    stage.wires.arm("till", _one(_TILL, step.pick), slow_s=0.5)
+    stage.wires.arm("till", _one(TILL_HARMS, step.pick), slow_s=0.5)
 
 
 async def harm_report(stage: Stage, step: Step) -> None:
     """Let the next report fare badly."""
-    stage.wires.arm("report", _one(_REPORT, step.pick), slow_s=1.0 + 60.0 * (step.n % 6))
+    stage.wires.arm("report", _one(REPORT_HARMS, step.pick), slow_s=1.0 + 60.0 * (step.n % 6))
+
+
+async def slow_report(stage: Stage, step: Step) -> None:
+    """Let the next report take minutes."""
+    stage.wires.arm("report", "slow", slow_s=60.0 + 240.0 * step.pick)
+
+
+async def slow_write(stage: Stage, step: Step) -> None:
+    """Let the next credit, or its answer, take longer than anybody waits."""
+    stage.wires.arm("write", _one(("slow", "slow_after"), step.pick), slow_s=31.0 + 300.0 * step.pick)
 
 
 async def harm_read(stage: Stage, step: Step) -> None:
     """Let the next question to Koha fare badly."""
-    stage.wires.arm("read", _one(_READ, step.pick), slow_s=20.0)
+    stage.wires.arm("read", _one(READ_HARMS, step.pick), slow_s=20.0)
 
 
 async def harm_write(stage: Stage, step: Step) -> None:
     """Let the next credit fare badly."""
-    stage.wires.arm("write", _one(_WRITE, step.pick), slow_s=min(SLOWEST_S, 25.0 + 100.0 * (step.n % 6)))
+    stage.wires.arm("write", _one(WRITE_HARMS, step.pick), slow_s=min(SLOWEST_S, 25.0 + 100.0 * (step.n % 6)))
 
 
 async def till_fault(stage: Stage, step: Step) -> None:
     """Let the till do something odd with the next payment, or the nth."""
-    kind, options = _one(_TILL_FAULTS, step.pick)
+    kind, options = _one(TILL_FAULTS, step.pick)
     stage.till.till.faults.add("next", kind, 1, options)
     if kind in _CLASS:
         stage.telling.fault(_CLASS[kind], f"the till is going to do this: {kind}")
@@ -106,7 +127,7 @@ async def rotate(stage: Stage, step: Step) -> None:
 
 async def koha_fault(stage: Stage, step: Step) -> None:
     """Let the next credit meet one of Koha's own faults."""
-    kind = _one(_KOHA_FAULTS, step.pick)
+    kind = _one(KOHA_FAULTS, step.pick)
     fault = Fault(0, kind, method="POST", route="credits", seconds=6.0)
     stage.library.library.faults.plan(fault)
 
@@ -185,26 +206,33 @@ async def forge(stage: Stage, step: Step) -> None:
 
 
 async def odd_report(stage: Stage, step: Step) -> None:
-    """Let the till itself say something odd: no outcome, an unknown id, or of a payment that it never had."""
+    """Let the till itself say something odd: no outcome, or an unknown id."""
     held = stage.payment(step.n)
     if held is None:
         return
     message: dict[str, object] = {"Source": SOURCE, "Id": held.payment.id, "Status": 97, "Reference": None}
-    address, kind = report_address(held), int(step.pick * 4)
+    address, kind = report_address(held), int(step.pick * 2)
     if kind == 0:
         message["Status"] = (2, 3, 95, 96, 97, 98, "text")[step.n % 7]
         stage.telling.fault(26, f"a report has the status {message['Status']}")
-    elif kind == 1:
+    else:
         message |= {"Id": f"{step.n:024X}", "Status": 1, "Reference": f"U{step.n}"}
         address = address.replace(held.payment.id, str(message["Id"]))
         stage.telling.fault(8, "a paid report for an id that nobody knows")
-    else:
-        stage.till.lies.add(held.payment.id)
-        message |= {"Status": kind - 2, "Reference": f"L{step.n}"}
-        if step.n % 5 == 0:
-            message |= {"Status": 99, "Reference": None}
-        stage.telling.fault(8, f"a till reports {message['Status']} for {held.payment.id}, whatever it has")
     await stage.deliver(address, _signed(message, SECRET))
+
+
+async def lie(stage: Stage, step: Step) -> None:
+    """Let a till report an end of a payment, whatever it has."""
+    held = stage.payment(step.n)
+    if held is None:
+        return
+    stage.till.lies.add(held.payment.id)
+    status = _one(LIES, step.pick)
+    reference = f"L{step.at:.0f}" if status == 1 else None
+    message: dict[str, object] = {"Source": SOURCE, "Id": held.payment.id, "Status": status, "Reference": reference}
+    stage.telling.fault(8, f"a till reports {status} for {held.payment.id}, whatever it has")
+    await stage.deliver(report_address(held), _signed(message, SECRET))
 
 
 def report_address(held: Held) -> str:

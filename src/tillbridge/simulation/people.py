@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 from random import Random
 
@@ -264,6 +265,14 @@ async def delete(stage: Stage, step: Step) -> None:
         _not_racing(stage)
         corrections.delete(stage.library.book, gone)
         stage.telling.fault(20, f"patron {gone} is deleted")
+
+
+async def delete_payer(stage: Stage, step: Step) -> None:
+    """Let a librarian delete the patron of a payment, or merge them into another one."""
+    held = stage.payment(step.n)
+    if held is not None:
+        n = int(held.payment.patron_id) - stage.patron(0)
+        await (delete if step.pick < 0.5 else merge)(stage, replace(step, n=n))  # noqa: PLR2004 - half and half
 
 
 # --- supervisors ---
