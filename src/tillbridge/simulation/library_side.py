@@ -45,6 +45,8 @@ class LibrarySide:
         self.library = DemoLibrary(settings, book, seconds)
         book.add_patron(PatronOrder("staff-1", "Henkilökunta", CLIENT, "CPL", "S", CLIENT, 1))
         self.telling = telling
+        self.changed: Callable[[], None] = lambda: None
+        """Called when a credit has come."""
         self.writing = 0
         """How many credits are on their way right now."""
         self.heirs: dict[int, int] = {}
@@ -197,6 +199,7 @@ class VirtualTransport(Transport):
         reply = await self._side.answer(method, path, query, body, headers)
         if method == "POST":
             self._tell_planned(planned.values())
+            self._side.changed()
         return await self._back(method, path, reply, passage)
 
     async def _back(self, method: str, path: str, reply: Reply | None, passage: Passage) -> Reply | None:

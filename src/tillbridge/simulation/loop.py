@@ -54,7 +54,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._graves: list[events.Handle] = []
         self._lives: set[Life] = set()
         self._tasks: list[asyncio.Task[Any]] = []
-        """Every task that there was: what a dead process was doing must not be collected, or its `finally` would run."""
+        """Every task that there was: if what a dead process did were collected, its `finally` would run."""
         self.steps = 0
         self.troubles: list[str] = []
         self.set_exception_handler(lambda _, context: self.troubles.append(str(context.get("message"))))

@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import contextlib
+import sys
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import OperationalError
@@ -15,7 +18,7 @@ from tillbridge.simulation.bridge import GoneError
 from tillbridge.simulation.drawing import DEEDS
 from tillbridge.simulation.ledgers import Sums, compare
 from tillbridge.simulation.loop import StuckError
-from tillbridge.simulation.rules import BrokenRule
+from tillbridge.simulation.rules import BrokenRule, need
 from tillbridge.simulation.script import Script, Step
 from tillbridge.simulation.settling import Settlers
 from tillbridge.simulation.stage import Stage
@@ -47,10 +50,11 @@ def play(script: Script) -> Outcome:
     telling = Telling()
     stage = Stage(script.seed, script.setup, telling)
     sums, broken = Sums(), None
-    with _quiet():
+    with _listening(stage):
         asyncio.events.set_event_loop(stage.loop)
         try:
             sums = stage.loop.run_until_complete(_played(stage, script))
+            need(not stage.loop.troubles, f"something failed unseen: {stage.loop.troubles[:1]}")
         except BrokenRule as rule:
             broken = str(rule)
         except StuckError as stuck:
@@ -103,12 +107,20 @@ async def _step(stage: Stage, step: Step) -> None:
         stage.telling.say(f"{step.do}: the bridge says 503, {error.orig}")
 
 
-class _quiet:  # noqa: N801 - reads as the block it opens
-    """Let the bridge log nothing: what happens is told by the run itself."""
+@contextlib.contextmanager
+def _listening(stage: Stage) -> Iterator[None]:
+    """Write no log; but what the bridge logs as a failure, and no fault accounts for, is a broken rule."""
 
-    def __enter__(self) -> None:
-        self._before = structlog.get_config()
-        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    def listen(_logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        fault = sys.exc_info()[1]
+        if method == "exception" and not isinstance(fault, OperationalError):
+            text = f"the bridge failed: {event['event']}: {type(fault).__name__}: {fault}"
+            stage.judged(lambda: need(False, text))
+        raise structlog.DropEvent
 
-    def __exit__(self, *_: object) -> None:
-        structlog.configure(**self._before)
+    before = structlog.get_config()
+    structlog.configure(processors=[listen])
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

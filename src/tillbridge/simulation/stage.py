@@ -74,6 +74,7 @@ class Stage:
         self.till = TillSide(setup, self.wires, telling, self.chance.of("till"), self.now)
         self.till.deliver = self.deliver
         self.library = LibrarySide(setup, telling, self.loop.time, self.now)
+        self.library.changed = self.credited
         draws = self.chance.of("fleet")
         self.fleet = Fleet(setup, self.loop, self.database, self.wires, self.till, self.library, telling, draws)
         self.broken: BrokenRule | None = None
@@ -133,6 +134,11 @@ class Stage:
         if self.broken is None:
             self.judged(lambda: self._look_at_changed(events))
 
+    def credited(self) -> None:
+        """Look at what the library system has, now that a credit has come."""
+        for held in self.known.values():
+            self.judged(lambda held=held: self.check_credits(held))  # type: ignore[misc]
+
     def judged(self, look: Callable[[], object]) -> None:
         """Look, and remember the first rule that is found broken: whoever is at work might hide what it raises."""
         try:
@@ -158,7 +164,8 @@ class Stage:
         self.known[payment_id] = held
         check_held(held)
         self.telling.events(held.events, len(new))
-        self.telling.cases.update(case.kind for case in held.cases if case.opened_at == held.events[-1].at and new)
+        for case in held.cases:
+            self.telling.case(case.id, case.kind)
         self._check_truth(held)
         self.check_credits(held)
         self._check_locks()

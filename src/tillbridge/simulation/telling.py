@@ -80,6 +80,7 @@ class Telling:
     rows: Counter[str] = field(default_factory=Counter)
     states: Counter[str] = field(default_factory=Counter)
     cases: Counter[str] = field(default_factory=Counter)
+    _seen: set[int] = field(default_factory=set)
     clock: Callable[[], float] = lambda: 0.0
 
     def say(self, text: str) -> None:
@@ -90,6 +91,12 @@ class Telling:
         """Tell that a fault of this class has hit."""
         self.faults[number] += 1
         self.say(f"fault {number} ({FAULTS[number]}): {text}")
+
+    def case(self, number: int, kind: str) -> None:
+        """Count an open case, once."""
+        if number not in self._seen:
+            self._seen.add(number)
+            self.cases[kind] += 1
 
     def events(self, history: Sequence[Event], new: int) -> None:
         """Count the rows that the last `new` events of a payment's history went by."""
