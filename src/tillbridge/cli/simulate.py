@@ -30,8 +30,7 @@ SeedsOption = Annotated[str | None, typer.Option(help="Run these seeds, such as 
 def simulate(
     *,
     seed: Annotated[int | None, typer.Option(help="Run this one seed and tell how it went")] = None,
-    seeds: KeepOption = Annotated[Path | None, typer.Option(help="Write the script of a failing run here, as short as it gets")]
-SeedsOption = None,
+    seeds: SeedsOption = None,
     script: Annotated[Path | None, typer.Option(help="Play a script that --keep has written")] = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Processes to run seeds on")] = 1,
     trace: Annotated[bool, typer.Option("--trace", help="Print every step in plain words")] = False,
