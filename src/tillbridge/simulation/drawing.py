@@ -22,7 +22,7 @@ DEEDS: Mapping[str, Deed] = {
         people.start, people.start_twice, people.by_hand, people.cancel, people.stop, people.word, people.second,
         people.pay, people.leave, people.take_back, people.other_sum, people.decide,
         people.grow, people.write_off, people.pay_in_koha, people.void, people.merge, people.delete,
-        people.delete_payer,
+        people.delete_payer, people.start_again, people.pay_newest, people.change_charge,
         mishaps.harm_till, mishaps.harm_report, mishaps.harm_read, mishaps.harm_write, mishaps.till_fault,
         mishaps.rotate, mishaps.koha_fault, mishaps.koha_away, mishaps.crash, mishaps.sleep, mishaps.database_fault,
         mishaps.jump, mishaps.forge, mishaps.odd_report, mishaps.lie,

@@ -48,6 +48,15 @@ async def start_twice(stage: Stage, step: Step) -> None:
     await asyncio.gather(start(stage, step), start(stage, step), return_exceptions=True)
 
 
+async def start_again(stage: Stage, step: Step) -> None:
+    """Let a clerk send the same charges once more, as when the first attempt is believed to be over."""
+    held = stage.payment(step.n)
+    if held is not None:
+        charges = tuple(Chosen(line.charge_id) for line in held.payment.lines)
+        request = StartRequest("CPL", "11", "ville", patron_id=held.payment.patron_id, charges=charges)
+        await stage.fleet.call(lambda world: start_payment(world, request))
+
+
 async def by_hand(stage: Stage, step: Step) -> None:
     """Let a supervisor record what a till took while the bridge was down."""
     draws = Random(f"by hand/{step.pick}")  # noqa: S311 - as above
@@ -129,6 +138,12 @@ async def pay(stage: Stage, step: Step) -> None:
     """Let the customer pay."""
     if (held := stage.payment(step.n)) is not None:
         try_till(stage, held, "pay", step.pick)
+
+
+async def pay_newest(stage: Stage, step: Step) -> None:
+    """Let the customer of the newest payment pay."""
+    if stage.known:
+        try_till(stage, list(stage.known.values())[-1], "pay", step.pick)
 
 
 async def leave(stage: Stage, step: Step) -> None:
@@ -216,6 +231,22 @@ async def pay_in_koha(stage: Stage, step: Step) -> None:
         amount = debit.outstanding if step.n % 2 else half
         corrections.pay(stage.library.book, debit.patron_id, CreditOrder(amount, line_ids=(debit.line_id,)))
         stage.telling.fault(19, f"{amount} of charge {debit.line_id} is paid with Koha's own button")
+
+
+async def change_charge(stage: Stage, step: Step) -> None:
+    """Let one of a payment's own charges be paid in Koha, be written off, or grow."""
+    held = stage.payment(step.n)
+    if held is None:
+        return
+    book = stage.library.book
+    own = [line for line in book.lines.values() if str(line.line_id) == held.payment.lines[-1].charge_id]
+    owed = [line.line_id for line in own if line.outstanding > 0 and line.patron_id is not None]
+    if not owed:
+        return
+    open_debits = [line.line_id for line in book.lines.values() if line.side is Side.DEBIT and line.outstanding > 0]
+    place = (open_debits.index(owed[0]) + 0.5) / len(open_debits)
+    deed = (pay_in_koha, write_off, grow)[int(step.pick * 3)]
+    await deed(stage, replace(step, pick=place))
 
 
 async def void(stage: Stage, step: Step) -> None:

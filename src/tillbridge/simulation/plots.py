@@ -16,6 +16,9 @@ Beat = tuple[float, str, float | None]
 
 _LOST = (-0.5, "harm_till", pick_of(mishaps.TILL_HARMS, "answer_lost"))
 _REFUSED = (-0.5, "harm_till", pick_of(mishaps.TILL_HARMS, "refused"))
+_CREDIT = tuple(
+    (15.0, "harm_write", pick_of(mishaps.WRITE_HARMS, harm)) for harm in ("lost", "proxy", "proxy_after", "answer_lost")
+)
 _SLOW_REPORT = (15.0, "slow_report", None)
 _RIGHT, _WRONG, _FIRST = 0.5, 0.1, 0.0
 _SAYS = {0: pick_of(mishaps.LIES, 0), 1: pick_of(mishaps.LIES, 1), 99: pick_of(mishaps.LIES, 99)}
@@ -24,6 +27,12 @@ _WRONGLY_PAID = (_LOST, (20.0, "word", _WRONG))
 
 def _till(kind: str) -> Beat:
     return (-0.5, "till_fault", pick_of([kind for kind, _ in mishaps.TILL_FAULTS], kind))
+
+
+def _till_collects(kind: str) -> Beat:
+    """Let the till say no, and have the payment nevertheless."""
+    kinds = [(name, bool(options.collected)) for name, options in mishaps.TILL_FAULTS]
+    return (-0.5, "till_fault", pick_of(kinds, (kind, True)))
 
 
 def _koha(kind: FaultKind) -> Beat:
@@ -67,6 +76,24 @@ PLOTS: Mapping[str, tuple[Beat, ...]] = {
     "taken back after it is booked": ((20.0, "pay", None), (60.0, "take_back", None)),
     "the last report is the first": (_SLOW_REPORT, (20.0, "pay", None), (40.0, "take_back", None)),
     "the report is faster than the answer": (_till("report_before_answer"), (20.0, "pay", None)),
+    "the report of no is faster than the answer": (_till("report_before_answer"), (20.0, "leave", None)),
+    "the request is lost": ((-0.5, "harm_till", pick_of(mishaps.TILL_HARMS, "lost")),),
+    "the till says no, and takes the money": (_till_collects("cancelled"), (20.0, "pay", None)),
+    "collected twice": (
+        _LOST,
+        (20.0, "word", _RIGHT),
+        (30.0, "start_again", None),
+        (60.0, "pay", None),
+        (70.0, "pay_newest", None),
+    ),
+    "the charge changes": ((10.0, "change_charge", None), (20.0, "pay", None)),
+    "the credit is lost": (_CREDIT[0], (20.0, "pay", None)),
+    "the credit is lost behind a proxy": (_CREDIT[1], (20.0, "pay", None)),
+    "the credit's answer is lost behind a proxy": (_CREDIT[2], (20.0, "pay", None)),
+    "the credit's answer is lost": (_CREDIT[3], (20.0, "pay", None)),
+    "the credit is slow": ((15.0, "slow_write", None), (20.0, "pay", None)),
+    "the credit is not applied": (_koha(FaultKind.CREDIT_500_UNAPPLIED), (20.0, "pay", None)),
+    "the credit is refused": (_koha(FaultKind.FORBIDDEN), (20.0, "pay", None)),
     "the till is slow": (_till("answer_late"), (20.0, "pay", None)),
     "reports twice at once": ((15.0, "harm_report", 0.6), (20.0, "pay", None)),
     "dies at the till": ((-0.1, "crash", None), (20.0, "pay", None)),
