@@ -12,21 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tillbridge.domain.lifecycle import Booking, Collection
+from tillbridge.domain.history import Event
+from tillbridge.domain.lifecycle import Collection, Heard
 from tillbridge.domain.money import exact_of
-from tillbridge.simulation.rules import Held, need
+from tillbridge.simulation.rules import OURS, Held, need
 from tillbridge.simulation.stage import Stage
 from tillbridge.simulators.till.payment import STATUS_OF
 
-SETTLED = (
-    "settled",
-    "booking_settled_by_hand",
-    "booking_confirmed",
-    "booking_reversal_seen",
-    "look",
-    "booking_try_again",
+DECISIONS = (
+    *("settled", "booking_settled_by_hand", "booking_confirmed", "booking_reversal_seen"),
+    *("clerk_paid", "clerk_cancelled"),
 )
-WORDS = ("clerk_paid", "clerk_cancelled")
+"""Events by which a person accounts for a difference."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ def compare(stage: Stage, everything: Sequence[Held]) -> Sums:
     for held in everything:
         payment = held.payment
         in_till = stage.till.net_minor(payment.id)
-        in_library = sum((-line.amount for line in stage.library.valid_credits(payment.id)), Decimal(0))
+        in_library = stage.library.applied(payment.id)
         said = (payment.collected_minor or 0) if payment.collection is Collection.PAID else 0
         for name, differs in _differences(held, in_till, said, in_library):
             need(not differs or _has_a_name(stage, held), f"{payment.id}: {name}, and nothing accounts for it")
@@ -62,29 +59,38 @@ def _differences(held: Held, in_till: int, said: int, in_library: Decimal) -> li
     rounded = exact_of(said) - exact_of(payment.rounding_minor) + payment.library_rounding if said else Decimal(0)
     return [
         (f"the till has {in_till} cents, the bridge says {said}", in_till != said),
-        (f"the library has {in_library}, the bridge means {booked}", in_library != booked),
+        (f"the charges got {in_library}, the bridge means {booked}", in_library != booked),
         (f"the lines are {booked}, the sums {rounded}", said != 0 and rounded != booked),
     ]
 
 
 def _has_a_name(stage: Stage, held: Held) -> bool:
-    payment = held.payment
-    if payment.id in stage.till.lies or payment.id in stage.library.voided:
+    """Tell whether a lie, a librarian, a person's decision since, or a word never heard accounts for a difference."""
+    payment_id = held.payment.id
+    if payment_id in stage.till.lies or payment_id in stage.library.voided or "via" in held.events[0].facts:
         return True
-    if held.by_person(*WORDS, *SETTLED) or "via" in held.events[0].facts:
-        return True
-    return _unheard(stage, held)
+    decided_at = max((n for n, event in enumerate(held.events) if _decided(event)), default=-1)
+    return decided_at > _heard_at(stage, held) or _unheard(stage, held)
+
+
+def _decided(event: Event) -> bool:
+    return event.kind in DECISIONS and event.actor not in OURS
+
+
+def _heard_at(stage: Stage, held: Held) -> int:
+    """Return where in the history the bridge heard for the first time what is true at the till; -1 for never."""
+    there = stage.till.truth(held.payment.id)
+    true = {"paid": Heard.TILL_PAID, "cancelled": Heard.TILL_CANCELLED, "taken_back": Heard.TILL_CANCELLED}
+    wanted = None if there is None else true.get(there.state)
+    for n, event in enumerate(held.events):
+        if event.actor == "till" and wanted in (event.kind, event.facts.get("heard")):
+            return n
+    return -1
 
 
 def _unheard(stage: Stage, held: Held) -> bool:
     """Tell whether the till's last word was never taken: then the bridge may still be in the world before it."""
     there = stage.till.truth(held.payment.id)
-    if there is None or there.state not in ("paid", "taken_back", "cancelled"):
+    if there is None or there.state != "taken_back" or held.payment.collection is not Collection.PAID:
         return False
-    taken_back = there.state == "taken_back" and held.payment.collection is Collection.PAID
-    return taken_back and (there.payment_id, STATUS_OF[there.state]) not in stage.acknowledged
-
-
-def booked(held: Held) -> bool:
-    """Tell whether a payment came to the good end."""
-    return held.payment.booking is Booking.BOOKED
+    return (there.payment_id, STATUS_OF[there.state]) not in stage.acknowledged

@@ -87,6 +87,11 @@ class LibrarySide:
         """Return the charges that the payment's credits have paid."""
         return {str(debit) for line in self.valid_credits(payment_id) for debit in paid_by(self.book, line.line_id)}
 
+    def applied(self, payment_id: str) -> Decimal:
+        """Sum up what the payment's valid credits have paid of charges."""
+        paid = (paid_by(self.book, line.line_id).values() for line in self.valid_credits(payment_id))
+        return sum((amount for each in paid for amount in each), Decimal(0))
+
     async def answer(self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]) -> Reply | None:
         """Answer a request as the demo library does, without a socket; None where it drops the connection."""
         app = _app()
