@@ -36,8 +36,12 @@ LIFE: ContextVar[Life | None] = ContextVar("LIFE", default=None)
 """Whose callback is running; None stands for the world outside the bridge."""
 
 
+MOST_STEPS = 500_000
+"""After how many callbacks a run is taken for one that never ends."""
+
+
 class StuckError(Exception):
-    """Say that nothing can ever happen any more, although something is waited for."""
+    """Say that nothing can ever happen any more although something is waited for, or that there is no end to it."""
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -91,6 +95,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def bury(self) -> None:
         """End every task that is left, so that none is found half-way by the collector of garbage; time stands."""
+        self.steps = 0
         left = [task for task in self._tasks if not task.done()]
         self._choose = lambda _: 0
         for life in self._lives:
@@ -128,6 +133,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
             life.held.append(handle)
         else:
             self.steps += 1
+            if self.steps > MOST_STEPS:
+                raise StuckError("it goes on without end")
             handle._run()  # noqa: SLF001 - as above
 
     def _jump(self) -> None:

@@ -24,8 +24,8 @@ from tillbridge.simulation.settling import Settlers
 from tillbridge.simulation.stage import Stage
 from tillbridge.simulation.telling import Telling
 
-MOST_STEPS = 400_000
-"""After how many callbacks a run is taken for one that never ends."""
+GRACE_S = 120.0
+"""How long after the last step faults go on, so that they find something to hit."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,7 @@ async def _all_of(stage: Stage, script: Script) -> Sums:
         await stage.fleet.start(number)
     under_way = [asyncio.ensure_future(_step(stage, step)) for step in script.steps]
     await asyncio.gather(*under_way)
+    await asyncio.sleep(GRACE_S)
     everything = await Settlers(stage).settle()
     for held in everything:
         stage.look_at(held.payment.id)
