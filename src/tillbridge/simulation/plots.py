@@ -93,6 +93,8 @@ PLOTS: Mapping[str, tuple[Beat, ...]] = {
     "the credit's answer is lost": (_CREDIT[3], (20.0, "pay", None)),
     "the credit is slow": ((15.0, "slow_write", None), (20.0, "pay", None)),
     "the credit is not applied": (_koha(FaultKind.CREDIT_500_UNAPPLIED), (20.0, "pay", None)),
+    "the credit is answered and not applied": (_koha(FaultKind.CREDIT_201_UNAPPLIED), (20.0, "pay", None)),
+    "the credit is kept": (_koha(FaultKind.CREDIT_500_KEPT), (20.0, "pay", None)),
     "the credit is refused": (_koha(FaultKind.FORBIDDEN), (20.0, "pay", None)),
     "the till is slow": (_till("answer_late"), (20.0, "pay", None)),
     "reports twice at once": ((15.0, "harm_report", 0.6), (20.0, "pay", None)),
