@@ -89,8 +89,12 @@ def _heard_at(stage: Stage, held: Held) -> int:
 
 
 def _unheard(stage: Stage, held: Held) -> bool:
-    """Tell whether the till's last word was never taken: then the bridge may still be in the world before it."""
+    """Tell whether the till's last word was never taken: then the bridge may still be in the world before it.
+
+    In mode 2 the answer says paid and names no sum: only the report behind it would tell of another one.
+    """
     there = stage.till.truth(held.payment.id)
-    if there is None or there.state != "taken_back" or held.payment.collection is not Collection.PAID:
+    if there is None or held.payment.collection is not Collection.PAID:
         return False
-    return (there.payment_id, STATUS_OF[there.state]) not in stage.acknowledged
+    taken = (there.payment_id, STATUS_OF[there.state]) in stage.acknowledged
+    return not taken and (there.state == "taken_back" or (there.state == "paid" and there.taken_minor is not None))

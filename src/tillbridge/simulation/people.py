@@ -36,8 +36,8 @@ async def start(stage: Stage, step: Step) -> None:
     if request.sum_minor is not None:
         stage.telling.fault(22, f"a partial sum of {request.sum_minor} cents")
     stage.telling.say(f"{request.clerk} starts a payment for patron {request.patron_id}")
-    payment = await stage.fleet.call(lambda world: start_payment(world, request))
-    surname = stage.library.book.patrons[int(payment.patron_id)].surname
+    surname = stage.library.book.patrons[int(request.patron_id or 0)].surname
+    await stage.fleet.call(lambda world: start_payment(world, request))
     if not surname.isascii() or any(sign in surname for sign in ";&'\"<"):
         stage.telling.fault(25, f"a patron named {surname}")
 
