@@ -51,8 +51,7 @@ LIBRARIES = "tillbridge.libraries"
 LIBRARY_NAME = "library"
 
 
-def seconds_passed() -> float:
-    """Count seconds by a clock that nobody sets; one that goes on while the machine sleeps, where there is one."""
+def _passed() -> float:
     boot_time: int | None = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if boot_time is None else time.clock_gettime(boot_time)
 
@@ -65,13 +64,13 @@ class SystemClock:
     hours. A machine that sleeps sleeps for others too: where there is a clock that counts this, it is the one.
     """
 
-    def __init__(self, start: float | None = None, passed: Callable[[], float] = seconds_passed) -> None:
+    def __init__(self, start: float | None = None, passed: Callable[[], float] | None = None) -> None:
         """Start at this instant: the one that all processes on a database go by, or this machine's own.
 
-        `passed` counts seconds and is never set.
+        `passed` counts seconds and is never set; None is this machine's own.
         """
-        self._passed = passed
-        self._start = (time.time() if start is None else start) - passed()
+        self._passed = passed or _passed
+        self._start = (time.time() if start is None else start) - self._passed()
 
     def now(self) -> float:
         """Return the seconds since 1970 in UTC, as the clock of the start would have them."""
@@ -228,7 +227,7 @@ def _map_text_or_error(file: SettingsFile) -> str | SettingsError | None:
         return error
 
 
-async def begin(store: OpenStore, passed: Callable[[], float] = seconds_passed) -> SystemClock:
+async def begin(store: OpenStore, passed: Callable[[], float] | None = None) -> SystemClock:
     """Start this process's clock, and put right what a step of the clock has put wrong.
 
     Never before what was stored last, so that nothing due waits for a time that is over. Where no other process can
