@@ -10,7 +10,7 @@ from random import Random
 from tillbridge.simulation import mishaps, people
 from tillbridge.simulation.chance import Chance
 from tillbridge.simulation.library_side import ODD
-from tillbridge.simulation.plots import PLOTS, told
+from tillbridge.simulation.plots import PLOTS, drawn_pick, told
 from tillbridge.simulation.script import Script, Setup, Step
 from tillbridge.simulation.stage import Stage
 
@@ -25,7 +25,7 @@ DEEDS: Mapping[str, Deed] = {
         people.delete_payer, people.start_again, people.pay_newest, people.change_charge,
         mishaps.harm_till, mishaps.harm_report, mishaps.harm_read, mishaps.harm_write, mishaps.till_fault,
         mishaps.rotate, mishaps.koha_fault, mishaps.koha_away, mishaps.crash, mishaps.sleep, mishaps.database_fault,
-        mishaps.jump, mishaps.forge, mishaps.odd_report, mishaps.lie,
+        mishaps.jump, mishaps.forge, mishaps.odd_report, mishaps.lie, mishaps.step_clock,
         mishaps.slow_report, mishaps.slow_write,
     )
 }  # fmt: skip
@@ -76,7 +76,7 @@ def _setup(draws: Random) -> Setup:
 
 
 def _payment(draws: Random, n: int, begins: float) -> list[Step]:
-    starts = Step(begins, "start", draws.randrange(3), round(draws.random(), 4))
+    starts = Step(begins, "start", draws.randrange(3), drawn_pick(draws))
     name = draws.choice(tuple(PLOTS)) if draws.random() < 0.7 else draws.choice(("pays", "leaves"))  # noqa: PLR2004
     return [starts, *told(draws, name, n, begins)]
 
@@ -87,4 +87,4 @@ def _mishap(draws: Random, do: str, moments: Sequence[float]) -> Step:
         at = draws.choice(moments) + draws.uniform(-1.0, 3.0)
     else:
         at = draws.uniform(0.0, max(moments) + 600.0)
-    return Step(round(max(0.0, at), 3), do, draws.randrange(12), round(draws.random(), 4))
+    return Step(round(max(0.0, at), 3), do, draws.randrange(12), drawn_pick(draws))

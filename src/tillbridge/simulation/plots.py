@@ -105,10 +105,15 @@ PLOTS: Mapping[str, tuple[Beat, ...]] = {
 }
 
 
+def drawn_pick(draws: Random) -> float:
+    """Return a pick below 1, short enough to be read in a file."""
+    return int(draws.random() * 10_000) / 10_000
+
+
 def told(draws: Random, name: str, n: int, begins: float) -> list[Step]:
     """Return the steps of a plot for the nth payment, which begins at this time."""
     steps = []
     for after, do, pick in PLOTS[name]:
         at = max(0.0, begins + after + (draws.uniform(0.0, 4.0) if after > 0 else 0.0))
-        steps.append(Step(round(at, 3), do, n, round(draws.random(), 4) if pick is None else pick))
+        steps.append(Step(round(at, 3), do, n, drawn_pick(draws) if pick is None else pick))
     return steps
