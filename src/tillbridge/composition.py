@@ -231,8 +231,8 @@ async def begin(store: OpenStore, passed: Callable[[], float] | None = None) -> 
     """Start this process's clock, and put right what a step of the clock has put wrong.
 
     Never before what was stored last, so that nothing due waits for a time that is over. Where no other process can
-    live, what was leased belongs to a dead one, and what was sent to the library system was sent no later than now:
-    how long ago is not known when the clock has been set meanwhile.
+    live, what was leased belongs to a dead one. What was sent to the library system was sent no later than now:
+    how long ago is not known when the clock, this machine's or the database's, has been set meanwhile.
     """
 
     def work(tx: Transaction) -> SystemClock:
@@ -242,7 +242,7 @@ async def begin(store: OpenStore, passed: Callable[[], float] | None = None) -> 
         start = clock.now()
         if store.alone:
             tx.expire_leases()
-            tx.take_for_just_sent(start)
+        tx.take_for_just_sent(start)
         keep_sealing(tx, start)
         return clock
 

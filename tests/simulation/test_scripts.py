@@ -22,12 +22,6 @@ def test_what_was_mended_stays_mended(path: Path) -> None:
     assert play(script).broken is None
 
 
-@pytest.mark.xfail(strict=True, reason="processes go by clocks that are as far apart as the database's was set")
-def test_a_database_clock_that_is_set_forward_repeats_no_booking() -> None:
-    script = read_script(Path(__file__).parent / "known/database-clock-set-forward.json")
-    assert play(script).broken is None
-
-
 def test_there_are_scripts() -> None:
     assert SCRIPTS
 
