@@ -37,6 +37,12 @@ _MISHAPS = (
     "delete", "decide", "take_back", "other_sum", "start_twice", "by_hand", "cancel", "stop", "word", "second",
 )  # fmt: skip
 
+_BUSY = ("pay", "leave", "start", "start_again", "change_charge", "second", "decide", "word")
+"""What many people do on a day on which everything happens at once."""
+
+_CROWDED = 0.25
+"""How many of the seeds are such a day."""
+
 _AMOUNTS = ("0.20", "0.60", "1.00", "2.40", "3.00", "5.55", "12.80", "24.90", "0.333", "0.666", "2.345")
 _NAMES = ("Virtanen", "Mäkinen", "Korhonen", *ODD)
 _STARTS = tuple(
@@ -53,8 +59,11 @@ def draw(seed: int) -> Script:
     begins = sorted(round(draws.uniform(0.0, 600.0), 3) for _ in range(draws.randint(1, 4)))
     steps = [step for n, at in enumerate(begins) for step in _payment(draws, n, at)]
     moments = [step.at for step in steps]
-    kinds = draws.sample(_MISHAPS, draws.randint(1, 7))
-    steps += [_mishap(draws, draws.choice(kinds), moments) for _ in range(draws.randint(0, 10))]
+    crowded = draws.random() < _CROWDED
+    kinds = draws.sample(_MISHAPS, draws.randint(1, len(_MISHAPS) if crowded else 7))
+    steps += [_mishap(draws, draws.choice(kinds), moments) for _ in range(draws.randint(0, 45 if crowded else 10))]
+    if crowded:
+        steps += [_mishap(draws, draws.choice(_BUSY), moments) for _ in range(draws.randint(5, 25))]
     return Script(seed, setup, tuple(sorted(steps, key=lambda step: (step.at, step.do, step.n))))
 
 
