@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tillbridge.domain import lifecycle
-from tillbridge.domain.lifecycle import CANCELLED_CLERK, Collection, Heard
+from tillbridge.domain.lifecycle import CANCELLED_CLERK, Collection, Heard, Reaction
 from tillbridge.registers.ceepos.adapter import Ceepos
 from tillbridge.service import sending, settling
 from tillbridge.service.register_port import NeverSent, NoOutcome
@@ -52,7 +52,7 @@ def _sends_again_after_a_restart(patch: pytest.MonkeyPatch) -> None:
 
 
 def _believes_a_clerk_more_than_the_till(patch: pytest.MonkeyPatch) -> None:
-    patch.delitem(lifecycle.COLLECTION, (CANCELLED_CLERK, Heard.TILL_PAID))
+    patch.setitem(lifecycle.COLLECTION, (CANCELLED_CLERK, Heard.TILL_PAID), Reaction.NOTED)
 
 
 def _takes_every_answer_for_booked(patch: pytest.MonkeyPatch) -> None:
