@@ -51,6 +51,11 @@ LIBRARIES = "tillbridge.libraries"
 LIBRARY_NAME = "library"
 
 
+def _passed() -> float:
+    boot_time: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot_time is None else time.clock_gettime(boot_time)
+
+
 class SystemClock:
     """Tell the time by a clock of the start and what has passed since, by a clock that nobody sets.
 
@@ -59,18 +64,17 @@ class SystemClock:
     hours. A machine that sleeps sleeps for others too: where there is a clock that counts this, it is the one.
     """
 
-    def __init__(self, start: float | None = None) -> None:
-        """Start at this instant: the one that all processes on a database go by, or this machine's own."""
-        self._start = (time.time() if start is None else start) - _passed()
+    def __init__(self, start: float | None = None, passed: Callable[[], float] | None = None) -> None:
+        """Start at this instant: the one that all processes on a database go by, or this machine's own.
+
+        `passed` counts seconds and is never set; None is this machine's own.
+        """
+        self._passed = passed or _passed
+        self._start = (time.time() if start is None else start) - self._passed()
 
     def now(self) -> float:
         """Return the seconds since 1970 in UTC, as the clock of the start would have them."""
-        return self._start + _passed()
-
-
-def _passed() -> float:
-    boot_time: int | None = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if boot_time is None else time.clock_gettime(boot_time)
+        return self._start + self._passed()
 
 
 class RandomIds:
@@ -223,22 +227,22 @@ def _map_text_or_error(file: SettingsFile) -> str | SettingsError | None:
         return error
 
 
-async def begin(store: OpenStore) -> SystemClock:
+async def begin(store: OpenStore, passed: Callable[[], float] | None = None) -> SystemClock:
     """Start this process's clock, and put right what a step of the clock has put wrong.
 
     Never before what was stored last, so that nothing due waits for a time that is over. Where no other process can
-    live, what was leased belongs to a dead one, and what was sent to the library system was sent no later than now:
-    how long ago is not known when the clock has been set meanwhile.
+    live, what was leased belongs to a dead one. What was sent to the library system was sent no later than now:
+    how long ago is not known when the clock, this machine's or the database's, has been set meanwhile.
     """
 
     def work(tx: Transaction) -> SystemClock:
         newest = tx.newest_event_at()
         # Started at once: what follows may wait for another process, and the clock would be late by that for ever.
-        clock = SystemClock(max(store.time(), newest))
+        clock = SystemClock(max(store.time(), newest), passed)
         start = clock.now()
         if store.alone:
             tx.expire_leases()
-            tx.take_for_just_sent(start)
+        tx.take_for_just_sent(start)
         keep_sealing(tx, start)
         return clock
 

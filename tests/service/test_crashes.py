@@ -9,7 +9,6 @@ import pytest
 
 from support.crashes import Fuse, survive, with_fuse
 from support.fakes import report
-from support.quick import InlineStore
 from support.rules import check, check_rest, valid_credits
 from support.worlds import Bench, make_bench
 from tillbridge.domain.lifecycle import CANCELLED_CLERK, NEVER_COLLECTED, Booking, Collection
@@ -18,6 +17,7 @@ from tillbridge.service.register_port import Answer, Cancelled, NeverSent, NoOut
 from tillbridge.service.resolving import Action, Word, resolve_case, resolve_payment
 from tillbridge.service.starting import ByHand, Chosen, StartRequest, record_by_hand
 from tillbridge.service.store_port import CaseKind
+from tillbridge.simulation.store import InlineStore
 
 LAST_STEP = 200
 ROUNDS = 5

@@ -7,10 +7,10 @@ from decimal import Decimal
 import pytest
 
 from support.chaos import Storm
-from support.quick import InlineStore
 from support.rules import Held, check, check_rest, valid_credits
 from support.worlds import Bench, make_bench
 from tillbridge.domain.lifecycle import Collection
+from tillbridge.simulation.store import InlineStore
 
 SEEDS = range(10)
 STEPS = 230

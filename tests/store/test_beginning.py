@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from support.payments import make_payment
 from support.stores import AnyStore
 from tillbridge import composition
 from tillbridge.composition import begin
+from tillbridge.domain.lifecycle import Booking
 from tillbridge.service.sealing import keep_sealing
 from tillbridge.service.store_port import CreditState, StoredCredit, TaskKind, Transaction
 from tillbridge.store.sqlite import SqliteStore
@@ -66,15 +69,40 @@ async def test_a_start_that_has_to_wait_for_another_process_leaves_the_clock_rig
     assert (await begin(store)).now() == 90_017.0
 
 
-async def test_where_no_other_process_lives_what_was_under_way_counts_from_now(
-    store: AnyStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_was_under_way_counts_from_now(store: AnyStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that was set forward would have it that the request ended long ago, and send it again."""
     await fill(store, 1000.0)
     monkeypatch.setattr(store, "time", lambda: 5000.0)
     await begin(store)
     [credit] = await store.read(lambda tx: tx.credits("A1"))
+    assert credit.sent_at == 5000.0
+
+
+async def test_what_was_sent_later_than_this_clock_says_stays(store: AnyStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fill(store, 100.0)
+    monkeypatch.setattr(store, "time", lambda: 400.0)
+    await begin(store)
+    [credit] = await store.read(lambda tx: tx.credits("A1"))
+    assert credit.sent_at == 500.0
+
+
+async def test_what_another_process_is_booking_stays_as_it_knows_it(
+    store: AnyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would take its own credit for another's, and its answer for one that nobody waits for."""
+    await fill(store, 1000.0)
+    await store.write(lambda tx: tx.save(replace(make_payment("A1"), booking=Booking.BOOKING)))
+    monkeypatch.setattr(store, "time", lambda: 5000.0)
+    await begin(store)
+    assert await store.read(lambda tx: tx.credits("A1")) == (SENT,)
+
+
+async def test_where_no_other_process_lives_what_was_leased_is_free(
+    store: AnyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(store, 1000.0)
+    monkeypatch.setattr(store, "time", lambda: 5000.0)
+    await begin(store)
     alone = isinstance(store, SqliteStore)
-    assert credit.sent_at == (5000.0 if alone else 500.0)
     taken = await store.write(lambda tx: tx.claim_tasks("new", [TaskKind.BOOK], 1500.0, 9000.0, 9))
     assert len(taken) == (1 if alone else 0)

@@ -15,7 +15,6 @@ from yarl import URL
 
 from support.installations import installation_of
 from support.people import CHEAP
-from support.quick import InlineStore
 from support.worlds import Bench
 from tillbridge.composition import Bridge
 from tillbridge.operation.checks import Checks
@@ -26,6 +25,7 @@ from tillbridge.service.feed import Feed
 from tillbridge.service.keys import KeyRing
 from tillbridge.service.people import Door
 from tillbridge.settings import DeskSettings
+from tillbridge.simulation.store import InlineStore
 
 KEY = "käy-ttö avain"
 

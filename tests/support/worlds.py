@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import URL
 
 from support.fakes import CountingIds, FakeClock, FakeLibrary, FakeTill
-from support.quick import InlineStore, quick_store
+from support.quick import quick_store
 from support.stores import AnyStore, quick_postgres_store
 from tillbridge.domain.history import first_break
 from tillbridge.domain.payment import Payment
@@ -24,6 +24,7 @@ from tillbridge.service.reporting import Reply, take_report
 from tillbridge.service.runner import LANES, handlers
 from tillbridge.service.starting import StartRequest, start_payment
 from tillbridge.service.store_port import Case, CaseKind, Task, Transaction
+from tillbridge.simulation.store import InlineStore
 
 PRODUCTS = "Default:\n  Default: 1000\n  LOST: 2000\n'OFF': off\n"
 

@@ -17,6 +17,7 @@ from tillbridge.cli.key import key
 from tillbridge.cli.pay import pay
 from tillbridge.cli.products import products
 from tillbridge.cli.serve import serve
+from tillbridge.cli.simulate import simulate
 from tillbridge.cli.user import user
 from tillbridge.cli.verify_history import verify_history
 from tillbridge.simulators.library.cli import demo_library
@@ -53,6 +54,7 @@ app.command()(check)
 app.command()(pay)
 app.command()(demo)
 app.command("verify-history")(verify_history)
+app.command()(simulate)
 app.add_typer(alarm, name="alarm")
 app.add_typer(branch, name="branch")
 app.add_typer(conformance, name="conformance")

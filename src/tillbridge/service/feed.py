@@ -81,8 +81,8 @@ class Listener:
 class Feed:
     """Read what is new and hand it on."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, poll_s: float = POLL_S) -> None:
+        self._store, self._poll_s = store, poll_s
         self._bell = asyncio.Event()
         self._top = 0
         self._left_out: dict[int, float] = {}
@@ -169,7 +169,7 @@ class Feed:
 
     async def _pause(self) -> None:
         try:
-            async with asyncio.timeout(POLL_S):
+            async with asyncio.timeout(self._poll_s):
                 await self._bell.wait()
         except TimeoutError:
             return

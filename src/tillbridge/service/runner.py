@@ -58,8 +58,12 @@ class Others(Protocol):
 class Runner:
     """Claim due tasks, do them, and keep their leases alive."""
 
-    def __init__(self, world: World, owner: str, others: Others | None = None) -> None:
-        """Make a runner; `owner` names this process among all that share the store, `others` knows who has died."""
+    def __init__(self, world: World, owner: str, others: Others | None = None, poll_s: float = POLL_S) -> None:
+        """Make a runner; `owner` names this process among all that share the store, `others` knows who has died.
+
+        It looks for work at least every `poll_s` seconds, whether anybody wakes it or not.
+        """
+        self._poll_s = poll_s
         self._world, self._owner, self._others = world, owner, others
         self._suspected: frozenset[str] = frozenset()
         self._bell = asyncio.Event()
@@ -89,7 +93,7 @@ class Runner:
         except Exception:  # noqa: BLE001 - logged; the work must go on
             _log.exception("the store cannot be asked for work")
             due_at = None
-        pause_s = POLL_S if due_at is None else min(POLL_S, max(0.0, due_at - self._world.clock.now()))
+        pause_s = self._poll_s if due_at is None else min(self._poll_s, max(0.0, due_at - self._world.clock.now()))
         async with asyncio.timeout(max(pause_s, 0.001)):
             await self._bell.wait()
 

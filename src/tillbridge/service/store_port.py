@@ -314,7 +314,7 @@ class Transaction(Administration, Counting, Finding, People, Protocol):
         ...
 
     def take_for_just_sent(self, at: float) -> None:
-        """Take every credit that is under way for sent at this instant."""
+        """Take every credit that is under way, and in nobody's hands, for sent at this instant or later."""
         ...
 
     def collectors_since(self, payment: Payment) -> tuple[str, ...]:

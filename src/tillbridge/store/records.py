@@ -19,6 +19,7 @@ from sqlalchemy import (
     Connection,
     ScalarSelect,
     Select,
+    and_,
     bindparam,
     delete,
     func,
@@ -28,6 +29,7 @@ from sqlalchemy import (
 )
 
 from tillbridge.domain.history import GENESIS, Event, following, seal
+from tillbridge.domain.lifecycle import Booking
 from tillbridge.service.store_port import Case, CaseKind, CreditState, Facts, Message, Placed, StoredCredit
 from tillbridge.store import tables as t
 from tillbridge.store.ordering import one_at_a_time
@@ -218,8 +220,12 @@ def put_credit(connection: Connection, payment_id: str, credit: StoredCredit) ->
 
 
 def take_for_just_sent(connection: Connection, at: float) -> None:
-    """Take every credit that is under way for sent at this instant."""
-    under_way = t.credit.c.state == CreditState.SENT
+    """Take every credit that is under way for sent at this instant, where it is later than what is stored.
+
+    Not those of a payment in `booking`: whoever holds it knows, or whoever finds it takes it for sent at that instant.
+    """
+    held = select(t.payment.c.id).where(t.payment.c.booking == Booking.BOOKING)
+    under_way = and_(t.credit.c.state == CreditState.SENT, t.credit.c.payment_id.not_in(held), t.credit.c.sent_at < at)
     connection.execute(update(t.credit).where(under_way).values(sent_at=at))
 
 

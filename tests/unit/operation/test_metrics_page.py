@@ -13,7 +13,6 @@ from typing import Any
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
-from support.quick import InlineStore
 from support.worlds import make_bench
 from tillbridge.operation.measuring import DELIVERED, GIVEN_UP, NOT_DELIVERED, RAISED, _snake
 from tillbridge.operation.metrics import Metrics
@@ -22,6 +21,7 @@ from tillbridge.service.feed import Feed
 from tillbridge.service.library_port import LibrarySystem
 from tillbridge.service.register_port import Register
 from tillbridge.service.store_port import TaskKind
+from tillbridge.simulation.store import InlineStore
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs/reference/metrics.md").read_text(encoding="utf-8")
 SUFFIX = {"counter": "_total", "info": "_info"}

@@ -14,10 +14,10 @@ from sqlalchemy.exc import OperationalError
 
 from support.fakes import FakeLibrary, FakeTill
 from support.logs import collected
-from support.quick import InlineStore
 from support.worlds import Bench, make_bench
 from tillbridge.operation.readiness import OTHERS, Pace, PartState, Readiness, without_addresses
 from tillbridge.service.ports import World
+from tillbridge.simulation.store import InlineStore
 
 PATIENT = Pace(fresh_s=10.0, limit_s=20.0, wait_s=20.0)
 """For tests that wait until an answer is there."""

@@ -58,11 +58,11 @@ def connect(settings: Settings, surroundings: Surroundings) -> Register:
 class Ceepos:
     """Implement `Register` for one Ceepos register server."""
 
-    def __init__(self, form: Form, places: Places, limits: Limits) -> None:
+    def __init__(self, form: Form, places: Places, limits: Limits, client: Client | None = None) -> None:
         self.names_payer = form.names_payer
         self.answer_limit_s = limits.connect_s + limits.answer_s + NOTICE_GRACE_S
         self._form, self._places, self._limits = form, places, limits
-        self._client = Client()
+        self._client = client or Client()
         self.checks = CeeposChecks(places, self._client, limits.connect_s, form.notification_address)
 
     async def send(self, order: Order, at_register: Callable[[], Awaitable[None]]) -> Answer:

@@ -23,7 +23,7 @@ class Reporter:
     """Post reports, between `open` and `close`."""
 
     def __init__(self, settings: TillSettings, book: Book, outside: Outside) -> None:
-        self._settings = settings
+        self.settings = settings
         self._book = book
         self._outside = outside
         self._session: aiohttp.ClientSession | None = None
@@ -31,12 +31,12 @@ class Reporter:
     async def open(self) -> None:
         """Make ready; every report gets a fresh connection, so that none fails on a stale one."""
         trust: ssl.SSLContext | bool = True
-        if self._settings.report_ca is not None:
-            trust = ssl.create_default_context(cafile=self._settings.report_ca)
+        if self.settings.report_ca is not None:
+            trust = ssl.create_default_context(cafile=self.settings.report_ca)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=_MOST_AT_ONCE, force_close=True, ssl=trust),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=self._settings.report_limit_s),
+            timeout=aiohttp.ClientTimeout(total=self.settings.report_limit_s),
         )
 
     async def close(self) -> None:
@@ -47,7 +47,7 @@ class Reporter:
     async def post(self, payment: Payment, plan: ReportPlan) -> None:
         """Post the report of this state of the payment as the plan has it."""
         await asyncio.sleep(plan.delay_s)
-        body = report(self._settings, payment, plan, self._outside.other_id)
+        body = report(self.settings, payment, plan, self._outside.other_id)
         posts = [self._deliver(payment, body) for _ in range(plan.copies)]
         if plan.together:
             await asyncio.gather(*posts)
@@ -57,21 +57,22 @@ class Reporter:
 
     async def post_trial(self, payment_id: str, address: str) -> tuple[int | None, str]:
         """Post a report of a payment that never was, once; return HTTP status and answer, or None and why not."""
-        body = trial_report(self._settings, payment_id)
-        status, remark = await self._try(address, body)
+        body = trial_report(self.settings, payment_id)
+        status, remark = await self.exchange(address, body)
         self._book.note("out", "report", payment_id, body, status, remark)
         return status, remark
 
     async def _deliver(self, payment: Payment, body: bytes) -> None:
         """Post once, and again as often as the settings say while it is not answered 2xx."""
-        for left in reversed(range(self._settings.report_retries + 1)):
-            status, remark = await self._try(payment.report_address, body)
+        for left in reversed(range(self.settings.report_retries + 1)):
+            status, remark = await self.exchange(payment.report_address, body)
             self._book.note("out", "report", payment.payment_id, body, status, remark)
             if (status is not None and status // 100 == 2) or not left:  # noqa: PLR2004 - the class of success
                 return
-            await asyncio.sleep(self._settings.report_retry_after_s)
+            await asyncio.sleep(self.settings.report_retry_after_s)
 
-    async def _try(self, address: str, body: bytes) -> tuple[int | None, str]:
+    async def exchange(self, address: str, body: bytes) -> tuple[int | None, str]:
+        """Post a body once; return HTTP status and answer, or None and why not."""
         if self._session is None:
             return None, "the server is not running"
         headers = {"Content-Type": "application/json"}

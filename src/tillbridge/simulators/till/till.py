@@ -52,27 +52,29 @@ class _Live:
 class Till:
     """Be one register server with its tills. Everything runs on one event loop; `open` first, `close` last."""
 
-    def __init__(self, settings: TillSettings, outside: Outside | None = None) -> None:
+    def __init__(
+        self, settings: TillSettings, outside: Outside | None = None, reporter: type[Reporter] = Reporter
+    ) -> None:
         self.settings = settings
         self.outside = outside or Outside()
         self.book = Book(settings.max_payments, self.outside.now)
         self.faults = FaultBox()
         self.autopilot = settings.autopilot
         self._background = Background()
-        self._reporter = Reporter(settings, self.book, self.outside)
+        self.reporter = reporter(settings, self.book, self.outside)
         self._live: dict[str, _Live] = {}
         self._held: set[asyncio.Task[Reply | None]] = set()
         self.closing = False
 
     async def open(self) -> None:
         """Make ready to report."""
-        await self._reporter.open()
+        await self.reporter.open()
 
     async def close(self) -> None:
         """Stop reporting and release every connection."""
         self.hang_up()
         await self._background.close()
-        await self._reporter.close()
+        await self.reporter.close()
 
     def hang_up(self) -> None:
         """Drop every held request, so that the server can stop at once."""
@@ -151,7 +153,7 @@ class Till:
 
     async def post_trial(self, payment_id: str, address: str) -> tuple[int | None, str]:
         """Post a report of a payment that never was; return HTTP status and answer, or None and why not."""
-        return await self._reporter.post_trial(payment_id, address)
+        return await self.reporter.post_trial(payment_id, address)
 
     def steer(self, autopilot: Autopilot) -> None:
         """Change what the autopilot does, also with those that already wait."""
@@ -263,7 +265,7 @@ class Till:
         try:
             if live.answering and not plan.before_answer:
                 await asyncio.wait(live.answering)
-            await self._reporter.post(payment, plan)
+            await self.reporter.post(payment, plan)
         finally:
             live.reported.set()
 

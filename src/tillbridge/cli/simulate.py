@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command ``tillbridge simulate``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from tillbridge.errors import SettingsError
+from tillbridge.simulation.campaign import Tally, run_all
+from tillbridge.simulation.drawing import draw
+from tillbridge.simulation.play import Outcome, play
+from tillbridge.simulation.script import Script, read_script, write_script
+from tillbridge.simulation.shrinking import shrunk
+from tillbridge.simulation.telling import FAULTS, ROWS, name_of
+
+ENOUGH = 500
+"""So many seeds reach every fault, state and transition; with fewer, chance may leave one out."""
+
+KeepOption = Annotated[Path | None, typer.Option(help="Write the script of a failing run here, as short as it gets")]
+SeedsOption = Annotated[str | None, typer.Option(help="Run these seeds, such as 0..999, and sum them up")]
+
+
+def simulate(
+    *,
+    seed: Annotated[int | None, typer.Option(help="Run this one seed and tell how it went")] = None,
+    seeds: SeedsOption = None,
+    script: Annotated[Path | None, typer.Option(help="Play a script that --keep has written")] = None,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Processes to run seeds on")] = 1,
+    trace: Annotated[bool, typer.Option("--trace", help="Print every step in plain words")] = False,
+    keep: Annotated[
+        Path | None, typer.Option(help="Write the script of a failing run here, as short as it gets")
+    ] = None,
+) -> None:
+    """Run the bridge through faults in virtual time: what a seed does, it does again, byte by byte."""
+    if sum(given is not None for given in (seed, seeds, script)) != 1:
+        typer.echo("tillbridge simulate: give one of --seed, --seeds and --script", err=True)
+        raise typer.Exit(2)
+    try:
+        ok = _many(_range(seeds), jobs, keep) if seeds is not None else _one(_script(seed, script), keep, trace=trace)
+    except SettingsError as error:
+        typer.echo(f"tillbridge simulate: {error}", err=True)
+        raise typer.Exit(2) from error
+    raise typer.Exit(0 if ok else 1)
+
+
+def _script(seed: int | None, path: Path | None) -> Script:
+    if path is not None:
+        return read_script(path)
+    assert seed is not None  # noqa: S101 - one of the two is given
+    return draw(seed)
+
+
+def _range(text: str) -> range:
+    found = re.fullmatch(r"([0-9]{1,9})\.\.([0-9]{1,9})", text)
+    if found is None or int(found[1]) > int(found[2]):
+        raise SettingsError("--seeds", f"{text!r} is no range of seeds", "Write the first and the last, such as 0..999")
+    return range(int(found[1]), int(found[2]) + 1)
+
+
+def _one(script: Script, keep: Path | None, *, trace: bool) -> bool:
+    outcome = play(script)
+    if trace:
+        typer.echo(outcome.trace, nl=False)
+    if outcome.broken is not None:
+        _explain(outcome, keep)
+        return False
+    _say_how_it_went(outcome)
+    return True
+
+
+def _say_how_it_went(outcome: Outcome) -> None:
+    told, sums = outcome.telling, outcome.sums
+    hit = ", ".join(f"{number} ({FAULTS[number]})" for number in sorted(told.faults)) or "none"
+    lasted = f"{outcome.payments} payments in {outcome.seconds:.0f} simulated seconds"
+    typer.echo(f"Seed {outcome.script.seed}: {lasted}, all rules held.")
+    typer.echo(f"Faults: {hit}.")
+    typer.echo(f"Till: {sums.till_minor} cents. Bridge: {sums.bridge_minor} cents. Library: {sums.library}.")
+    typer.echo(f"Differences between till and library that have a name: {sums.named}.")
+
+
+def _explain(failing: Outcome, keep: Path | None) -> None:
+    """Print the shortest run that breaks the same rule."""
+    short = shrunk(failing)
+    typer.echo(f"Seed {failing.script.seed} breaks a rule: {short.broken}")
+    typer.echo(f"{len(short.script.steps)} of {len(failing.script.steps)} steps are enough for it:")
+    typer.echo(short.trace, nl=False)
+    if keep is not None:
+        write_script(Script(short.script.seed, short.script.setup, short.script.steps, str(short.broken)), keep)
+        typer.echo(f"Written to {keep}; play it with tillbridge simulate --script {keep}")
+
+
+def _many(seeds: range, jobs: int, keep: Path | None) -> bool:
+    tally = _run(seeds, jobs)
+    typer.echo(
+        f"{tally.seeds} seeds, {tally.payments} payments, {tally.seconds / 3600:.0f} simulated hours, "
+        f"{len(tally.broken)} seeds that break a rule."
+    )
+    _print_tables(tally)
+    missing = tally.missing()
+    for name in missing:
+        typer.echo(f"Never reached: {name}")
+    for seed in sorted(tally.broken)[:1]:
+        _explain(play(draw(seed)), keep)
+    for seed in sorted(tally.broken)[1:]:
+        typer.echo(f"Seed {seed} breaks a rule: {tally.broken[seed]}")
+    return not tally.broken and (not missing or tally.seeds < ENOUGH)
+
+
+def _run(seeds: range, jobs: int) -> Tally:
+    columns = (
+        TextColumn("seeds"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[bad]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("seeds", total=len(seeds), bad="")
+        bad = 0
+
+        def done(batch: Tally) -> None:
+            nonlocal bad
+            bad += len(batch.broken)
+            progress.update(task, advance=batch.seeds, bad=f"{bad} broken" if bad else "")
+
+        return run_all(seeds, jobs, done)
+
+
+def _print_tables(tally: Tally) -> None:
+    console = Console(width=100, highlight=False)
+    faults = {f"{number} {name}": tally.faults[number] for number, name in FAULTS.items()}
+    console.print(_table("Faults that hit", faults))
+    console.print(_table("States reached", dict(sorted(tally.states.items()))))
+    console.print(_table("Transitions taken", {name_of(row): tally.rows[name_of(row)] for row in ROWS}))
+    console.print(_table("Open cases", {str(kind): count for kind, count in sorted(tally.cases.items())}))
+
+
+def _table(title: str, counts: dict[str, int]) -> Table:
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column(max_width=80)
+    table.add_column(justify="right")
+    for name, count in counts.items():
+        table.add_row(name, str(count))
+    return table

@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Processes of the bridge: the real service, runner, feed and adapters on one shared database."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextvars import Context
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, TypeVar
+
+from sqlalchemy.exc import OperationalError
+
+from tillbridge.composition import Bell, begin
+from tillbridge.domain.history import Event
+from tillbridge.libraries.koha.access import Access, Basic, Tokens
+from tillbridge.libraries.koha.adapter import KohaLibrary
+from tillbridge.libraries.koha.settings import Settings as KohaSettings
+from tillbridge.product_file import parse_product_map
+from tillbridge.registers.ceepos.adapter import Ceepos
+from tillbridge.registers.ceepos.client import Limits as CeeposLimits
+from tillbridge.registers.ceepos.client import Target
+from tillbridge.registers.ceepos.hashes import RequestOrder, version_of
+from tillbridge.registers.ceepos.judge import Terms
+from tillbridge.registers.ceepos.places import Place, Places
+from tillbridge.registers.ceepos.request import Form
+from tillbridge.service.administration_port import ProductMapVersion
+from tillbridge.service.feed import Feed
+from tillbridge.service.finding_port import SEARCH_LIMIT_S
+from tillbridge.service.ports import Branch, Limits, World
+from tillbridge.service.products import Products
+from tillbridge.service.runner import Runner
+from tillbridge.service.store_port import Committed, Transaction, nobody
+from tillbridge.simulation.library_side import CLIENT, SECRET, LibrarySide, VirtualTransport
+from tillbridge.simulation.loop import Life, VirtualLoop
+from tillbridge.simulation.script import Setup
+from tillbridge.simulation.store import InlineStore
+from tillbridge.simulation.telling import Telling
+from tillbridge.simulation.till_side import OFFICES, OLD_SECRET, SOURCE, TillSide, VirtualClient
+from tillbridge.simulation.till_side import SECRET as TILL_SECRET
+from tillbridge.simulation.wires import Wires
+
+T = TypeVar("T")
+
+PRODUCTS = "Default:\n  Default: 1000\n  LOST: 2000\n"
+BRANCHES = {"CPL": Branch("city", OFFICES, "Pääkirjasto"), "MPL": Branch("city", {"11": "Kassa 2"}, "Lähikirjasto")}
+CONNECT_S, ANSWER_S, HELD_S, KOHA_ANSWER_S = 3.0, 15.0, 510.0, 30.0
+POLL_S = 300.0
+"""The net beneath the wake-ups is wide, or the most of a simulation would be looking in vain."""
+LONGEST_CALL_S = 60.0
+"""How long a browser waits for the bridge."""
+
+
+class GoneError(Exception):
+    """Say that the bridge did not answer: there is none, or its process died or slept."""
+
+
+@dataclass
+class Database:
+    """Hold the one database, what is wrong with it, and who looks at each commit."""
+
+    inline: InlineStore
+    telling: Telling
+    now: Callable[[], float]
+    seconds: Callable[[], float]
+    alone: bool
+    committed: Callable[[Sequence[Event]], None] = nobody
+    away_until: float = 0.0
+    full_until: float = 0.0
+    serial: int = 0
+    unknown: int = 0
+
+    def need_up(self, *, writes: bool) -> None:
+        """Raise what a database that is away, or whose disk is full, raises."""
+        if self.seconds() < self.away_until:
+            self.telling.fault(15, "the database is away")
+            raise OperationalError("", {}, Exception("the database is away"))
+        if writes and self.seconds() < self.full_until:
+            self.telling.fault(15, "the disk is full")
+            raise OperationalError("", {}, Exception("database or disk is full"))
+
+    def heal(self) -> None:
+        """End all that is wrong."""
+        self.away_until = self.full_until = 0.0
+        self.serial = self.unknown = 0
+
+
+class SimulatedStore:
+    """Be the store of one process: each transaction in one piece, with gates before and after it."""
+
+    def __init__(self, database: Database, process: Process) -> None:
+        self._database, self._process = database, process
+        self.alone = database.alone
+        self.committed: Committed = nobody
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` and commit."""
+        await self._process.gate("a transaction")
+        database = self._database
+        database.need_up(writes=True)
+        if database.serial:
+            database.serial -= 1
+            database.telling.fault(15, "a transaction is rolled back by the database, and begun anew")
+            database.inline.run(work, commit=False)
+            await asyncio.sleep(0.01)
+        if self._process.dies_within():
+            database.inline.run(work, commit=False)
+            await self._process.die("within a transaction, which is rolled back")
+        result, events = database.inline.run(work)
+        database.committed(events)
+        self.committed(events)
+        await self._process.gate("a commit")
+        if database.unknown:
+            database.unknown -= 1
+            database.telling.fault(15, "the database commits, and its answer is lost")
+            raise OperationalError("", {}, Exception("the connection to the database was lost"))
+        return result
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` that changes nothing."""
+        await asyncio.sleep(0)
+        self._database.need_up(writes=False)
+        return self._database.inline.look(work)
+
+    async def search(self, work: Callable[[Transaction], T], limit_s: float = SEARCH_LIMIT_S) -> T:
+        """Run `work` that looks among much."""
+        del limit_s
+        return await self.read(work)
+
+    def time(self) -> float:
+        """Return the database's own time."""
+        return self._database.now()
+
+    def close(self) -> None:
+        """Do nothing: the database goes on."""
+
+
+@dataclass(eq=False)
+class Process:
+    """Be one process of the bridge, which may die at every gate, or sleep there."""
+
+    number: int
+    fleet: Fleet
+    life: Life
+    owner: str
+    dies_in: int | None = None
+    sleeps_in: int | None = None
+    sleep_s: float = 0.0
+    dead: asyncio.Event = field(default_factory=asyncio.Event)
+    world: World | None = None
+
+    async def gate(self, where: str) -> None:
+        """Stand between two steps: this is where processes die and sleep."""
+        if self.dies_in is not None:
+            self.dies_in -= 1
+            if self.dies_in <= 0:
+                await self.die(f"at {where}")
+        if self.sleeps_in is not None:
+            self.sleeps_in -= 1
+            if self.sleeps_in <= 0:
+                self.sleeps_in = None
+                self.fleet.pause(self, self.sleep_s, where)
+        await asyncio.sleep(0)
+
+    def dies_within(self) -> bool:
+        """Tell whether the process dies in the middle of this transaction."""
+        return self.dies_in == 1 and self.fleet.draws.random() < 0.5  # noqa: PLR2004 - the one or the other
+
+    async def die(self, where: str) -> None:
+        """End here and now."""
+        self.fleet.kill(self, where)
+        await asyncio.Event().wait()
+
+    async def begin(self) -> None:
+        """Start as production does: the clock, the world, the runner and the feed."""
+        fleet = self.fleet
+        store, bell = SimulatedStore(fleet.database, self), Bell()
+        self.world = World(
+            store=store,
+            clock=await begin(store, fleet.loop.time),
+            ids=fleet,
+            notifier=bell,
+            library_name="library",
+            library=fleet.koha(self),
+            registers={"city": fleet.ceepos(self)},
+            branches=BRANCHES,
+            products=_products(),
+            limits=fleet.limits,
+        )
+        runner = Runner(self.world, self.owner, None if store.alone else fleet, POLL_S)
+        feed = Feed(store, POLL_S)
+        self.wakers = [runner.wake, feed.wake]
+        bell.hearers += self.wakers
+        bell.ring = lambda: fleet.ring(self)
+        await feed.begin()
+        fleet.loop.start(runner.run(), self.life)
+        fleet.loop.start(feed.run(), self.life)
+        fleet.telling.say(f"process {self.number} is at work")
+
+    async def call(self, work: Callable[[World], Awaitable[T]], limit_s: float = LONGEST_CALL_S) -> T:
+        """Let the process do a use case for somebody outside; raise GoneError where no answer comes."""
+        if self.world is None:
+            raise GoneError
+        running = self.fleet.loop.start(_called(work, self.world), self.life)
+        dying = asyncio.ensure_future(self.dead.wait())
+        try:
+            await asyncio.wait((running, dying), timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            dying.cancel()
+        if not running.done():
+            raise GoneError
+        return running.result()
+
+
+async def _called(work: Callable[[World], Awaitable[T]], world: World) -> T:
+    return await work(world)
+
+
+class Fleet:
+    """Keep the processes: start, kill, pause and find them; make their adapters and their ids."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        loop: VirtualLoop,
+        database: Database,
+        wires: Wires,
+        till: TillSide,
+        library: LibrarySide,
+        telling: Telling,
+        draws: Random,
+    ) -> None:
+        self.setup, self.loop, self.database, self.wires = setup, loop, database, wires
+        self.till, self.library, self.telling, self.draws = till, library, telling, draws
+        self.limits = Limits(renew_s=30.0)
+        self.processes: dict[int, Process] = {}
+        self._starts = 0
+
+    # --- ids, and who is dead: ports of the service ---
+
+    def payment_id(self) -> str:
+        """Return an id from the seed."""
+        return f"{self.draws.getrandbits(96):024X}"
+
+    async def gone(self, owners: Collection[str]) -> frozenset[str]:
+        """Return which processes are dead."""
+        await asyncio.sleep(0)
+        return frozenset(owners) - {process.owner for process in self.processes.values() if process.life.alive}
+
+    # --- processes ---
+
+    async def start(self, number: int) -> None:
+        """Start a process, unless it lives."""
+        old = self.processes.get(number)
+        if old is not None and old.life.alive:
+            return
+        self._starts += 1
+        process = Process(number, self, Life(f"process {number}"), f"bridge-{number}-{self._starts}")
+        self.processes[number] = process
+        starting = self.loop.start(self._begin(process), process.life)
+        dying = asyncio.ensure_future(process.dead.wait())
+        await asyncio.wait((starting, dying), return_when=asyncio.FIRST_COMPLETED)
+        dying.cancel()
+
+    async def _begin(self, process: Process) -> None:
+        for _ in range(500):
+            try:
+                await process.begin()
+            except OperationalError:
+                await asyncio.sleep(5)  # as systemd starts it again
+            else:
+                return
+
+    def kill(self, process: Process, where: str) -> None:
+        """End a process; whoever looks after it starts it again some seconds later."""
+        if not process.life.alive:
+            return
+        self.telling.fault(13, f"process {process.number} dies {where}")
+        self.loop.kill(process.life)
+        process.dead.set()
+        again_s = 2.0 + 20.0 * self.draws.random()
+        self.loop.call_later(again_s, lambda: self.loop.start(self.start(process.number)), context=Context())
+
+    def pause(self, process: Process, seconds: float, where: str) -> None:
+        """Let a process stand still for some time, and then go on as if none had passed."""
+        if process.life.paused or not process.life.alive:
+            return
+        if self.library.writing:
+            # What remains, as the documents say: who sleeps between the look at the lease and the first byte.
+            seconds = min(seconds, 300.0)
+        long = seconds > self.limits.lease_s
+        say = f"process {process.number} sleeps for {seconds:.0f} s at {where}"
+        self.telling.fault(14, say) if long else self.telling.say(say)
+        process.life.paused = True
+        self.loop.call_later(seconds, lambda: self._wake(process), context=Context())
+
+    def _wake(self, process: Process) -> None:
+        if process.life.alive:
+            self.telling.say(f"process {process.number} wakes")
+            self.loop.resume(process.life)
+
+    def ring(self, of: Process) -> None:
+        """Let the other processes look, as NOTIFY does."""
+        for process in self.processes.values():
+            if process is not of and process.life.alive and process.world is not None:
+                for wake in process.wakers:
+                    self.loop.call_later(0.01, wake, context=Context())
+
+    def any(self, pick: float) -> Process:
+        """Return the process that a request from outside comes to; raise GoneError where there is none."""
+        there = [each for each in self.processes.values() if each.life.alive and each.world is not None]
+        if not there:
+            raise GoneError
+        return there[int(pick * len(there))]
+
+    async def call(self, work: Callable[[World], Awaitable[T]], limit_s: float = LONGEST_CALL_S) -> T:
+        """Let some process do a use case."""
+        return await self.any(self.draws.random()).call(work, limit_s)
+
+    # --- adapters ---
+
+    def ceepos(self, process: Process) -> Ceepos:
+        """Make the real adapter, with a client that goes over the virtual network."""
+        setup = self.setup
+        address = "https://bridge.example/api/v1/pos/cpu/{invoicenumber}/report"
+        form = Form(setup.version, 1 if setup.mode == 1 else 2, address, setup.names_payer)
+        client = VirtualClient(self.till, self.wires, self.telling, process.gate)
+        limits = CeeposLimits(CONNECT_S, ANSWER_S if setup.mode == 1 else HELD_S)
+        return Ceepos(form, GivenPlaces(setup), limits, client)
+
+    def koha(self, process: Process) -> KohaLibrary:
+        """Make the real adapter, with a transport that goes over the virtual network."""
+        transport = VirtualTransport(self.library, self.wires, (CONNECT_S, KOHA_ANSWER_S), process.gate)
+        access: Access = Tokens(transport, CLIENT, SECRET) if self.setup.oauth else Basic(CLIENT, SECRET)
+        return KohaLibrary(_KOHA, transport, access, trust=True)
+
+
+class GivenPlaces(Places):
+    """Be the places of a register server without a settings file."""
+
+    def __init__(self, setup: Setup) -> None:
+        tls = _TLS if setup.tls else None
+        terms = Terms(SOURCE, version_of(setup.version), (TILL_SECRET, OLD_SECRET))
+        self._default = Place(Target("https://till.example/maksu.html", tls), RequestOrder.SORTED, terms)
+        self._own: dict[str, Any] = {}
+
+
+_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+_KOHA = KohaSettings(address="https://koha.example", user=CLIENT, password_variable="-", payment_type="CEEPOS")  # noqa: S106
+
+
+def _products() -> Products:
+    products = Products(parse_product_map)
+    products.count(ProductMapVersion(1, 0.0, "simulation", "file", PRODUCTS))
+    return products

@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What people do: clerks, cashiers, customers, librarians and supervisors; honest, and sometimes mistaken."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from decimal import Decimal
+from random import Random
+
+from tillbridge.domain.lifecycle import Collection
+from tillbridge.domain.payment import Payment
+from tillbridge.service.deciding import agree, decide_case, decide_payment, refuse, withdraw
+from tillbridge.service.resolving import Action, Word, fitting, matter_of_case, stop_waiting
+from tillbridge.service.sending import wish_to_cancel
+from tillbridge.service.starting import ByHand, Chosen, StartRequest, record_by_hand, start_payment
+from tillbridge.service.store_port import Case
+from tillbridge.simulation.rules import Held
+from tillbridge.simulation.script import Step
+from tillbridge.simulation.stage import Stage
+from tillbridge.simulators.library import corrections
+from tillbridge.simulators.library.facts import CreditOrder, Line, NotPossibleError, Side
+from tillbridge.simulators.till.faults import Options
+from tillbridge.simulators.till.payment import NotNowError
+
+CLERKS = ("anna", "ville")
+SUPERVISORS = ("sari", "otto")
+
+
+async def start(stage: Stage, step: Step) -> None:
+    """Let a clerk send a patron's charges to the till."""
+    draws = Random(f"start/{step.pick}")  # noqa: S311 - a simulation, no secret
+    request = _request(stage, step.n, draws)
+    if request is None:
+        return
+    if request.sum_minor is not None:
+        stage.telling.fault(22, f"a partial sum of {request.sum_minor} cents")
+    stage.telling.say(f"{request.clerk} starts a payment for patron {request.patron_id}")
+    surname = stage.library.book.patrons[int(request.patron_id or 0)].surname
+    await stage.fleet.call(lambda world: start_payment(world, request))
+    if not surname.isascii() or any(sign in surname for sign in ";&'\"<"):
+        stage.telling.fault(25, f"a patron named {surname}")
+
+
+async def start_twice(stage: Stage, step: Step) -> None:
+    """Let a clerk click twice, or two clerks start at once for one patron."""
+    stage.telling.fault(11, "the same charges are started twice at once")
+    await asyncio.gather(start(stage, step), start(stage, step), return_exceptions=True)
+
+
+async def start_again(stage: Stage, step: Step) -> None:
+    """Let a clerk send the same charges once more, as when the first attempt is believed to be over."""
+    held = stage.payment(step.n)
+    if held is not None:
+        charges = tuple(Chosen(line.charge_id) for line in held.payment.lines)
+        request = StartRequest("CPL", "11", "ville", patron_id=held.payment.patron_id, charges=charges)
+        await stage.fleet.call(lambda world: start_payment(world, request))
+
+
+async def by_hand(stage: Stage, step: Step) -> None:
+    """Let a supervisor record what a till took while the bridge was down."""
+    draws = Random(f"by hand/{step.pick}")  # noqa: S311 - as above
+    request = _request(stage, step.n, draws)
+    if request is not None:
+        word = ByHand(f"H{step.at:.0f}", "sari", "the bridge was down")
+        await stage.fleet.call(lambda world: record_by_hand(world, request, word))
+
+
+def _request(stage: Stage, n: int, draws: Random) -> StartRequest | None:
+    patron_id = stage.patron(n)
+    if patron_id not in stage.library.book.patrons:
+        return None
+    debits = stage.library.book.open_lines(patron_id, Side.DEBIT)
+    if not debits:
+        return None
+    chosen = sorted(draws.sample(debits, draws.randint(1, len(debits))), key=lambda line: line.line_id)
+    owed = int(sum((line.outstanding for line in chosen), Decimal(0)) * 100)
+    part = draws.randint(1, owed) if owed > 1 and draws.random() < 0.3 else None  # noqa: PLR2004 - three in ten
+    charges = tuple(Chosen(str(line.line_id), line.outstanding) for line in chosen)
+    register = draws.choice(("10", "11"))
+    return StartRequest(
+        "CPL", register, draws.choice(CLERKS), patron_id=str(patron_id), charges=charges, sum_minor=part
+    )
+
+
+async def cancel(stage: Stage, step: Step) -> None:
+    """Let a clerk wish to cancel."""
+    held = stage.payment(step.n)
+    if held is not None:
+        there = stage.till.truth(held.payment.id)
+        if there is not None and there.state in ("waiting", "paid"):
+            stage.telling.fault(12, "a clerk cancels while the till has the payment")
+        await stage.fleet.call(lambda world: wish_to_cancel(world, held.payment.id, "anna"))
+
+
+async def stop(stage: Stage, step: Step) -> None:
+    """Let a clerk stop waiting."""
+    if (held := stage.payment(step.n)) is not None:
+        await stage.fleet.call(lambda world: stop_waiting(world, held.payment.id, "anna"))
+
+
+async def word(stage: Stage, step: Step) -> None:
+    """Let a clerk say what became of an unknown payment; one in four looked at the wrong line of the till's list."""
+    held = stage.payment(step.n)
+    if held is None or held.payment.collection is not Collection.UNKNOWN:
+        return
+    said = true_word(stage, held.payment, "anna")
+    if step.pick < 0.25:  # noqa: PLR2004 - one in four
+        wrong = Action.NOT_PAID if said.action is Action.PAID else Action.PAID
+        said = Word(wrong, "anna", "I looked, and was mistaken", f"M{step.at:.0f}")
+    second = step.pick > 0.7  # noqa: PLR2004 - some libraries want a second look
+    await stage.fleet.call(lambda world: decide_payment(world, held.payment.id, said, second_look=second))
+
+
+def true_word(stage: Stage, payment: Payment, person: str) -> Word:
+    """Say what the till's own list shows."""
+    there = stage.till.truth(payment.id)
+    if there is not None and there.state == "paid":
+        return Word(Action.PAID, person, "the receipt is there", there.receipt_number)
+    return Word(Action.NOT_PAID, person, "the till has surely cancelled it")
+
+
+async def second(stage: Stage, step: Step) -> None:
+    """Let another person agree to what waits, or refuse it, or who has decided take it back."""
+    waiting = await stage.fleet.call(lambda world: world.store.read(lambda tx: tx.open_second_looks()))
+    if not waiting:
+        return
+    wish = waiting[int(step.pick * len(waiting))]
+    if step.pick < 0.6:  # noqa: PLR2004 - mostly they agree
+        await stage.fleet.call(lambda world: agree(world, wish.id, "otto"))
+    elif step.pick < 0.8:  # noqa: PLR2004 - as above
+        await stage.fleet.call(lambda world: refuse(world, wish.id, "otto", "I see it otherwise"))
+    else:
+        await stage.fleet.call(lambda world: withdraw(world, wish.id, wish.person))
+
+
+async def pay(stage: Stage, step: Step) -> None:
+    """Let the customer pay."""
+    if (held := stage.payment(step.n)) is not None:
+        try_till(stage, held, "pay", step.pick)
+
+
+async def pay_newest(stage: Stage, step: Step) -> None:
+    """Let the customer of the newest payment pay."""
+    if stage.known:
+        try_till(stage, list(stage.known.values())[-1], "pay", step.pick)
+
+
+async def leave(stage: Stage, step: Step) -> None:
+    """Let the customer go away, and the cashier cancel."""
+    if (held := stage.payment(step.n)) is not None:
+        try_till(stage, held, "leave", step.pick)
+
+
+async def take_back(stage: Stage, step: Step) -> None:
+    """Let the cashier give the money back."""
+    if (held := stage.payment(step.n)) is not None:
+        try_till(stage, held, "take_back", step.pick)
+
+
+def try_till(stage: Stage, held: Held, what: str, pick: float) -> None:
+    """Do something at the till, if it can be done."""
+    till, payment_id = stage.till.till, held.payment.id
+    try:
+        match what:
+            case "pay":
+                done = till.accept(payment_id, "cash" if pick < 0.5 else "card")  # noqa: PLR2004 - half and half
+                stage.telling.say(
+                    f"the customer pays {payment_id}: {done.collected_minor} cents, {done.receipt_number}"
+                )
+            case "leave":
+                till.cancel(payment_id)
+                stage.telling.say(f"the cashier cancels {payment_id}")
+            case _:
+                till.take_back(payment_id)
+                stage.telling.fault(23, f"the till takes {payment_id} back (booking {held.payment.booking})")
+    except (KeyError, NotNowError):
+        stage.telling.say(f"the till cannot {what} {payment_id} now")
+
+
+async def other_sum(stage: Stage, step: Step) -> None:
+    """Let the cashier round, or change the sum (only a 3.0 till names sums)."""
+    held = stage.payment(step.n)
+    if held is None or stage.setup.version == "2.0":
+        return
+    by = (-2, -1, 1, 2, -5, 40, 150)[int(step.pick * 7)]
+    total = max(1, held.payment.total.minor + by)
+    stage.till.till.faults.add(held.payment.id, "report_other_sum", 1, Options(minor=total))
+    stage.telling.fault(22 if abs(by) <= 2 else 8, f"the till will take {total} cents")  # noqa: PLR2004 - cash rounding
+
+
+# --- librarians ---
+
+
+def _not_racing(stage: Stage) -> None:
+    """Know which bookings are under way, so that money that lands elsewhere is known to be the racer's doing."""
+    for payment_id, held in stage.known.items():
+        if str(held.payment.booking) in ("due", "booking", "unknown"):
+            stage.library.raced.add(payment_id)
+
+
+def _debit(stage: Stage, step: Step) -> Line | None:
+    book = stage.library.book
+    debits = [line for line in book.lines.values() if line.side is Side.DEBIT and line.outstanding > 0]
+    return debits[int(step.pick * len(debits))] if debits else None
+
+
+async def grow(stage: Stage, step: Step) -> None:
+    """Let a charge grow in the night."""
+    if debit := _debit(stage, step):
+        _not_racing(stage)
+        corrections.grow(stage.library.book, debit.line_id, Decimal("0.20"))
+        stage.telling.fault(19, f"charge {debit.line_id} grows")
+
+
+async def write_off(stage: Stage, step: Step) -> None:
+    """Let a librarian write a charge off."""
+    debit = _debit(stage, step)
+    if debit is not None and debit.patron_id is not None:
+        _not_racing(stage)
+        corrections.write_off(stage.library.book, debit.line_id)
+        stage.telling.fault(19, f"charge {debit.line_id} is written off")
+
+
+async def pay_in_koha(stage: Stage, step: Step) -> None:
+    """Let a librarian take money with Koha's own button."""
+    debit = _debit(stage, step)
+    if debit is not None and debit.patron_id is not None:
+        _not_racing(stage)
+        half = (debit.outstanding / 2).quantize(Decimal("0.01")) or debit.outstanding
+        amount = debit.outstanding if step.n % 2 else half
+        corrections.pay(stage.library.book, debit.patron_id, CreditOrder(amount, line_ids=(debit.line_id,)))
+        stage.telling.fault(19, f"{amount} of charge {debit.line_id} is paid with Koha's own button")
+
+
+async def change_charge(stage: Stage, step: Step) -> None:
+    """Let one of a payment's own charges be paid in Koha, be written off, or grow."""
+    held = stage.payment(step.n)
+    if held is None:
+        return
+    book = stage.library.book
+    own = [line for line in book.lines.values() if str(line.line_id) == held.payment.lines[-1].charge_id]
+    owed = [line.line_id for line in own if line.outstanding > 0 and line.patron_id is not None]
+    if not owed:
+        return
+    open_debits = [line.line_id for line in book.lines.values() if line.side is Side.DEBIT and line.outstanding > 0]
+    place = (open_debits.index(owed[0]) + 0.5) / len(open_debits)
+    deed = (pay_in_koha, write_off, grow)[int(step.pick * 3)]
+    await deed(stage, replace(step, pick=place))
+
+
+async def void(stage: Stage, step: Step) -> None:
+    """Let a librarian void a credit of ours."""
+    if (held := stage.payment(step.n)) is not None:
+        void_credits(stage, held.payment.id)
+
+
+def void_credits(stage: Stage, payment_id: str) -> int:
+    """Void every credit of a payment; return how many there were."""
+    valid = stage.library.valid_credits(payment_id)
+    for line in valid:
+        _not_racing(stage)
+        corrections.void(stage.library.book, line.line_id)
+        stage.library.voided.add(payment_id)
+        stage.telling.say(f"a librarian voids credit {line.line_id} of {payment_id}")
+    return len(valid)
+
+
+def apply_credits(stage: Stage, held: Held) -> None:
+    """Apply what is left of a payment's credits to its own charges, as the case asks for."""
+    book = stage.library.book
+    own = [int(line.charge_id) for line in held.payment.lines if book.lines[int(line.charge_id)].outstanding > 0]
+    for line in stage.library.valid_credits(held.payment.id):
+        if line.outstanding and own:
+            try:
+                corrections.apply_by_hand(book, line.line_id, own)
+            except NotPossibleError:
+                continue
+            stage.telling.say(f"a librarian applies credit {line.line_id} of {held.payment.id}")
+
+
+async def merge(stage: Stage, step: Step) -> None:
+    """Let a librarian merge two patrons."""
+    gone, heir = stage.patron(step.n), stage.patron(step.n + 1)
+    if gone != heir and {gone, heir} <= stage.library.book.patrons.keys():
+        _not_racing(stage)
+        corrections.merge(stage.library.book, gone, heir)
+        stage.library.heirs[gone] = heir
+        stage.telling.fault(20, f"patron {gone} is merged into {heir}")
+
+
+async def delete(stage: Stage, step: Step) -> None:
+    """Let a librarian delete a patron."""
+    gone = stage.patron(step.n)
+    if gone in stage.library.book.patrons:
+        _not_racing(stage)
+        corrections.delete(stage.library.book, gone)
+        stage.telling.fault(20, f"patron {gone} is deleted")
+
+
+async def delete_payer(stage: Stage, step: Step) -> None:
+    """Let a librarian delete the patron of a payment, or merge them into another one."""
+    held = stage.payment(step.n)
+    if held is not None:
+        n = int(held.payment.patron_id) - stage.patron(0)
+        await (delete if step.pick < 0.5 else merge)(stage, replace(step, n=n))  # noqa: PLR2004 - half and half
+
+
+# --- supervisors ---
+
+
+async def decide(stage: Stage, step: Step) -> None:
+    """Let a supervisor decide some open case in any way that fits, well or badly."""
+    cases = await stage.fleet.call(lambda world: world.store.read(lambda tx: tx.open_cases()))
+    if not cases:
+        return
+    case = cases[step.n % len(cases)]
+    actions = await fitting_actions(stage, case)
+    if not actions:
+        return
+    action = actions[int(step.pick * len(actions))]
+    patron = str(stage.patron(step.n))
+    said = Word(action, "sari", "I looked", f"S{step.at:.0f}", patron)
+    second_look = step.pick > 0.8  # noqa: PLR2004 - some libraries want a second look
+    await stage.fleet.call(lambda world: decide_case(world, case.id, said, second_look=second_look))
+
+
+async def fitting_actions(stage: Stage, case: Case) -> tuple[Action, ...]:
+    """List what can be decided about a case right now."""
+    return await stage.fleet.call(lambda world: world.store.read(lambda tx: fitting(matter_of_case(tx, case.id))))

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Play a script from its beginning to the rest at its end, and tell how it went."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from tillbridge.errors import Declined
+from tillbridge.simulation.bridge import GoneError
+from tillbridge.simulation.drawing import DEEDS
+from tillbridge.simulation.ledgers import Sums, compare
+from tillbridge.simulation.loop import StuckError
+from tillbridge.simulation.rules import BrokenRule, need
+from tillbridge.simulation.script import Script, Step
+from tillbridge.simulation.settling import Settlers
+from tillbridge.simulation.stage import Stage
+from tillbridge.simulation.telling import Telling
+
+GRACE_S = 120.0
+"""How long after the last step faults go on, so that they find something to hit."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Say how a run went: `broken` is the rule that did not hold, if there was one."""
+
+    script: Script
+    telling: Telling
+    broken: str | None
+    payments: int
+    seconds: float
+    sums: Sums
+
+    @property
+    def trace(self) -> str:
+        """Return every step in plain words, one a line."""
+        return "".join(f"{at:12.3f}  {text}\n" for at, text in self.telling.lines)
+
+
+def play(script: Script) -> Outcome:
+    """Play a script; the same one gives the same outcome, byte by byte."""
+    telling = Telling()
+    stage = Stage(script.seed, script.setup, telling)
+    sums, broken = Sums(), None
+    with _listening(stage):
+        asyncio.events.set_event_loop(stage.loop)
+        try:
+            sums = stage.loop.run_until_complete(_played(stage, script))
+            need(not stage.loop.troubles, f"something failed unseen: {stage.loop.troubles[:1]}")
+        except BrokenRule as rule:
+            broken = str(rule)
+        except StuckError as stuck:
+            broken = str(stuck)
+        finally:
+            stage.loop.bury()
+            asyncio.events.set_event_loop(None)
+            stage.loop.close()
+            stage.inline.close()
+    if broken is not None:
+        telling.say(f"BROKEN: {broken}")
+    return Outcome(script, telling, broken, len(stage.known), stage.loop.time(), sums)
+
+
+async def _played(stage: Stage, script: Script) -> Sums:
+    playing = asyncio.ensure_future(_all_of(stage, script))
+    while not playing.done():
+        await asyncio.wait((playing, stage.found_broken), return_when=asyncio.FIRST_COMPLETED)
+        if stage.broken is not None:
+            raise stage.broken
+    return playing.result()
+
+
+async def _all_of(stage: Stage, script: Script) -> Sums:
+    for number in range(script.setup.processes):
+        await stage.fleet.start(number)
+    under_way = [asyncio.ensure_future(_step(stage, step)) for step in script.steps]
+    await asyncio.gather(*under_way)
+    await asyncio.sleep(GRACE_S)
+    everything = await Settlers(stage).settle()
+    for held in everything:
+        stage.look_at(held.payment.id)
+    sums = compare(stage, everything)
+    stage.telling.say(
+        f"at rest: the till has {sums.till_minor} cents, the bridge says {sums.bridge_minor}, "
+        f"the library has {sums.library}, named differences {sums.named}"
+    )
+    return sums
+
+
+async def _step(stage: Stage, step: Step) -> None:
+    await asyncio.sleep(step.at)
+    stage.telling.say(f"step: {step.do} {step.n} {step.pick}")
+    try:
+        await DEEDS[step.do](stage, step)
+    except Declined as no:
+        stage.telling.say(f"{step.do}: no, {no.message}")
+    except GoneError:
+        stage.telling.say(f"{step.do}: the bridge does not answer")
+    except OperationalError as error:
+        stage.telling.say(f"{step.do}: the bridge says 503, {error.orig}")
+
+
+@contextlib.contextmanager
+def _listening(stage: Stage) -> Iterator[None]:
+    """Write no log; but what the bridge logs as a failure, and no fault accounts for, is a broken rule."""
+
+    def listen(_logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        fault = sys.exc_info()[1]
+        if method == "exception" and not isinstance(fault, OperationalError):
+            text = f"the bridge failed: {event['event']}: {type(fault).__name__}: {fault}"
+            stage.judged(lambda: need(False, text))
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    structlog.configure(processors=[listen])
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Short stories that lead a payment to where chance alone seldom goes; chance still decides all that is around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+
+from tillbridge.simulation import mishaps
+from tillbridge.simulation.mishaps import pick_of
+from tillbridge.simulation.script import Step
+from tillbridge.simulators.library.faults import FaultKind
+
+Beat = tuple[float, str, float | None]
+"""When (seconds after the payment's start), what, and the pick (None: by chance)."""
+
+_LOST = (-0.5, "harm_till", pick_of(mishaps.TILL_HARMS, "answer_lost"))
+_REFUSED = (-0.5, "harm_till", pick_of(mishaps.TILL_HARMS, "refused"))
+_CREDIT = tuple(
+    (15.0, "harm_write", pick_of(mishaps.WRITE_HARMS, harm)) for harm in ("lost", "proxy", "proxy_after", "answer_lost")
+)
+_SLOW_REPORT = (15.0, "slow_report", None)
+_RIGHT, _WRONG, _FIRST = 0.5, 0.1, 0.0
+_SAYS = {0: pick_of(mishaps.LIES, 0), 1: pick_of(mishaps.LIES, 1), 99: pick_of(mishaps.LIES, 99)}
+_WRONGLY_PAID = (_LOST, (20.0, "word", _WRONG))
+
+
+def _till(kind: str) -> Beat:
+    return (-0.5, "till_fault", pick_of([kind for kind, _ in mishaps.TILL_FAULTS], kind))
+
+
+def _till_collects(kind: str) -> Beat:
+    """Let the till say no, and have the payment nevertheless."""
+    kinds = [(name, bool(options.collected)) for name, options in mishaps.TILL_FAULTS]
+    return (-0.5, "till_fault", pick_of(kinds, (kind, True)))
+
+
+def _koha(kind: FaultKind) -> Beat:
+    return (15.0, "koha_fault", pick_of(mishaps.KOHA_FAULTS, kind))
+
+
+PLOTS: Mapping[str, tuple[Beat, ...]] = {
+    "pays": ((20.0, "pay", None),),
+    "leaves": ((20.0, "leave", None),),
+    "paid after a clerk has given up": (_LOST, (20.0, "word", _RIGHT), (60.0, "pay", None)),
+    "the clerk is faster than the report": (_LOST, _SLOW_REPORT, (20.0, "pay", None), (40.0, "word", _RIGHT)),
+    "the clerk is mistaken": (*_WRONGLY_PAID, (60.0, "leave", None)),
+    "the clerk is mistaken, and the till refuses": (*_WRONGLY_PAID, (60.0, "lie", _SAYS[99])),
+    "the clerk was mistaken, and takes it back": (
+        *_WRONGLY_PAID,
+        (40.0, "leave", None),
+        (60.0, "decide", _FIRST),
+        (90.0, "lie", None),
+        (99.0, "lie", None),
+    ),
+    "nothing is sent, and the till has it": (*[_REFUSED] * 5, (2.0, "lie", None)),
+    "nothing was sent, and the till has it": (*[_REFUSED] * 5, (2.0, "cancel", None), (30.0, "lie", None)),
+    "refused": (_till("status_99"), (20.0, "lie", None), (30.0, "lie", None)),
+    "taken back before it is booked": ((10.0, "koha_away", 0.1), (20.0, "pay", None), (40.0, "take_back", None)),
+    "taken back after it could not be booked": (
+        _koha(FaultKind.FORBIDDEN),
+        (20.0, "pay", None),
+        (23.0, "take_back", None),
+    ),
+    "taken back while it is booked": ((15.0, "slow_write", None), (20.0, "pay", None), (35.0, "take_back", None)),
+    "taken back while the booking waits for a person": (
+        _koha(FaultKind.CREDIT_201_UNAPPLIED),
+        (20.0, "pay", None),
+        (60.0, "take_back", None),
+    ),
+    "taken back after the patron was deleted": (
+        (10.0, "delete_payer", None),
+        (20.0, "pay", None),
+        (60.0, "take_back", None),
+    ),
+    "taken back after it is booked": ((20.0, "pay", None), (60.0, "take_back", None)),
+    "the last report is the first": (_SLOW_REPORT, (20.0, "pay", None), (40.0, "take_back", None)),
+    "the report is faster than the answer": (_till("report_before_answer"), (20.0, "pay", None)),
+    "the report of no is faster than the answer": (_till("report_before_answer"), (20.0, "leave", None)),
+    "the request is lost": ((-0.5, "harm_till", pick_of(mishaps.TILL_HARMS, "lost")),),
+    "the till says no, and takes the money": (_till_collects("cancelled"), (20.0, "pay", None)),
+    "collected twice": (
+        _LOST,
+        (20.0, "word", _RIGHT),
+        (30.0, "start_again", None),
+        (60.0, "pay", None),
+        (70.0, "pay_newest", None),
+    ),
+    "the charge changes": ((10.0, "change_charge", None), (20.0, "pay", None)),
+    "the credit is lost": (_CREDIT[0], (20.0, "pay", None)),
+    "the credit is lost behind a proxy": (_CREDIT[1], (20.0, "pay", None)),
+    "the credit's answer is lost behind a proxy": (_CREDIT[2], (20.0, "pay", None)),
+    "the credit's answer is lost": (_CREDIT[3], (20.0, "pay", None)),
+    "the credit is slow": ((15.0, "slow_write", None), (20.0, "pay", None)),
+    "the credit is not applied": (_koha(FaultKind.CREDIT_500_UNAPPLIED), (20.0, "pay", None)),
+    "the credit is answered and not applied": (_koha(FaultKind.CREDIT_201_UNAPPLIED), (20.0, "pay", None)),
+    "the credit is kept": (_koha(FaultKind.CREDIT_500_KEPT), (20.0, "pay", None)),
+    "the credit is refused": (_koha(FaultKind.FORBIDDEN), (20.0, "pay", None)),
+    "the till is slow": (_till("answer_late"), (20.0, "pay", None)),
+    "reports twice at once": ((15.0, "harm_report", 0.6), (20.0, "pay", None)),
+    "dies at the till": ((-0.1, "crash", None), (20.0, "pay", None)),
+    "dies at the booking": ((19.9, "crash", None), (20.0, "pay", None)),
+    "sleeps at the booking": ((19.9, "sleep", None), (20.0, "pay", None)),
+    "rounded": ((10.0, "other_sum", None), (20.0, "pay", None)),
+}
+
+
+def drawn_pick(draws: Random) -> float:
+    """Return a pick below 1, short enough to be read in a file."""
+    return int(draws.random() * 10_000) / 10_000
+
+
+def told(draws: Random, name: str, n: int, begins: float) -> list[Step]:
+    """Return the steps of a plot for the nth payment, which begins at this time."""
+    steps = []
+    for after, do, pick in PLOTS[name]:
+        at = max(0.0, begins + after + (draws.uniform(0.0, 4.0) if after > 0 else 0.0))
+        steps.append(Step(round(at, 3), do, n, drawn_pick(draws) if pick is None else pick))
+    return steps

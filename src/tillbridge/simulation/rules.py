@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules that hold at every instant, for what a store and a library system have about a payment."""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Several
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy import Connection, Table, select
+
+from tillbridge.domain.history import Event, first_break
+from tillbridge.domain.lifecycle import (
+    CREATED,
+    IN_DOUBT,
+    PAID_CLERK,
+    Booking,
+    Collection,
+    Done,
+    Heard,
+    Reaction,
+    Standing,
+    advance,
+    hear,
+)
+from tillbridge.domain.payment import Payment
+from tillbridge.service.collecting import BOOKING_CASES
+from tillbridge.service.store_port import Case, CaseKind, CreditState, StoredCredit, TaskKind
+from tillbridge.service.telling import tell
+from tillbridge.store import tables as t
+from tillbridge.store.transaction import SqlTransaction
+
+OURS = ("bridge", "library", "till")
+"""Who acts in events when no person does."""
+
+_NOTHING = Decimal(0)
+
+
+class BrokenRule(AssertionError):  # noqa: N818 - reads as the sentence it is
+    """Say which rule is broken, and by which payment."""
+
+
+def need(holds: object, rule: str) -> None:
+    """Raise BrokenRule where something does not hold."""
+    if not holds:
+        raise BrokenRule(rule)
+
+
+@dataclass(frozen=True)
+class Held:
+    """Hold what the store has about one payment."""
+
+    payment: Payment
+    events: tuple[Event, ...]
+    credits: tuple[StoredCredit, ...]
+    cases: tuple[Case, ...]
+    tasks: frozenset[TaskKind]
+    claims: frozenset[str]
+    payer: bool
+
+    @property
+    def kinds(self) -> frozenset[CaseKind]:
+        """Return the kinds of the open cases."""
+        return frozenset(case.kind for case in self.cases)
+
+    @property
+    def whole(self) -> Decimal:
+        """Return the exact sum that the library system is to get."""
+        return sum((line.exact for line in self.payment.lines), _NOTHING)
+
+    @property
+    def collected(self) -> bool:
+        """Tell whether the till, or a person, has ever said that the money was taken."""
+        return any(event.kind in ("till_paid", "clerk_paid") or "via" in event.facts for event in self.events)
+
+    def by_person(self, *kinds: str) -> bool:
+        """Tell whether a person's decision of these kinds is in the history."""
+        return any(event.kind in kinds and event.actor not in OURS for event in self.events)
+
+
+@dataclass(frozen=True)
+class ThereCredit:
+    """Hold one credit that the library system has as valid: its reference and amount."""
+
+    reference: str
+    amount: Decimal
+
+
+def held_in(connection: Connection, payment_id: str) -> Held:
+    """Read what the store has about a payment."""
+    tx = SqlTransaction(connection, writes=False)
+    payment = tx.payment(payment_id)
+    assert payment is not None  # noqa: S101 - whoever asks has seen an event of it
+    history = tx.history(payment_id)
+    need(first_break(history) is None, "the chain is broken")
+
+    def rows(table: Table, column: str) -> frozenset[str]:
+        found = select(table.c[column]).where(table.c.payment_id == payment_id)
+        return frozenset(connection.execute(found).scalars())
+
+    return Held(
+        payment=payment,
+        events=tuple(event for event, _ in history),
+        credits=tx.credits(payment_id),
+        cases=tx.open_cases(payment_id),
+        tasks=frozenset(TaskKind(kind) for kind in rows(t.task, "kind")),
+        claims=rows(t.claim, "charge_id"),
+        payer=bool(rows(t.payer, "payment_id")),
+    )
+
+
+def locks_in(connection: Connection) -> dict[str, str]:
+    """Read which payment holds which patron."""
+    return {row.patron_id: row.payment_id for row in connection.execute(t.patron_lock.select())}
+
+
+def check_held(held: Held) -> None:
+    """Hold what the store has about a payment to the rules."""
+    _history_follows_the_table(held)
+    _something_follows(held)
+    _claims_are_held(held)
+    _collected_is_booked_or_listed(held)
+    _only_another_person_seconds(held)
+    need(held.payer <= held.payment.undecided, "a name outlives the question to the till")
+
+
+def check_library(held: Held, valid: Sequence[ThereCredit], charges: Iterable[str]) -> None:
+    """Hold what the library system has of a payment, and the charges that it has paid, to the rules."""
+    need(held.collected or not valid, "nothing may be booked that nobody has collected")
+    need(len({credit.reference for credit in valid}) == len(valid), "one reference is there twice")
+    need(sum((credit.amount for credit in valid), _NOTHING) <= held.whole, "more is booked than was collected")
+    own = {line.charge_id for line in held.payment.lines}
+    need(set(charges) <= own, "money on a strange charge")
+
+
+def check_sends(held: Held, sends: int) -> None:
+    """Hold how often a payment was sent to the rule: once, and again only after proof that nothing was."""
+    proven = sum(event.kind == "never_sent" for event in held.events)
+    need(sends <= 1 + proven, "sent twice")
+
+
+def check_locks(locks: Mapping[str, str], payments: Mapping[str, Payment]) -> None:
+    """Hold the patrons' locks to the rule: none is kept by a payment that has nothing to book."""
+    for patron, payment_id in locks.items():
+        holder = payments[payment_id]
+        need(
+            holder.booking in (Booking.DUE, *IN_DOUBT),
+            f"{patron} stays locked by a payment that is {holder.booking}",
+        )
+        need(holder.patron_id == patron, "a payment locks a patron who is not its own")
+
+
+def check_rest(everything: Iterable[Held]) -> None:
+    """Hold everything to the rule that nothing moves any more: booked, or on the list."""
+    for held in everything:
+        payment = held.payment
+        need(payment.booking not in (Booking.DUE, Booking.BOOKING, Booking.UNKNOWN), f"{payment.booking} at rest")
+        need(not payment.undecided or held.cases, f"{payment.collection} at rest without a case")
+        listed = payment.booking not in (Booking.BLOCKED, Booking.REVERSAL_DUE) or held.cases
+        need(listed, f"booking {payment.booking} at rest without a case")
+        need(not held.tasks or held.cases, f"{sorted(held.tasks)} left")
+
+
+def _history_follows_the_table(held: Held) -> None:
+    need(held.events[0].kind == "created", "a history begins with something else than created")
+    standing = PAID_CLERK if held.events[0].facts.get("via") == "by_hand" else CREATED
+    booking = Booking.NONE
+    for event in held.events:
+        tell(event)
+        if event.kind in set(Heard):
+            standing = _followed(standing, event)
+        elif event.kind in set(Reaction):
+            reaction = isinstance(hear(standing, Heard(str(event.facts["heard"]))), Reaction)
+            need(reaction, "a state that should have changed did not")
+        elif event.kind.startswith("booking_"):
+            booking = advance(booking, Done(event.kind.removeprefix("booking_")))
+            need(event.facts["to"] == booking, "a booking went where the table does not lead")
+    states = (held.payment.standing, held.payment.booking)
+    need((standing, booking) == states, "a state changed without an event")
+    need(held.events[0].facts["total_minor"] == held.payment.total.minor, "the lines do not sum to the total")
+
+
+def _followed(standing: Standing, event: Event) -> Standing:
+    follows = hear(standing, Heard(event.kind))
+    if not isinstance(follows, Standing):
+        raise BrokenRule(f"{event.kind} changed a payment that was {standing}")
+    need(event.facts["to"] == str(follows), "a collection went where the table does not lead")
+    return follows
+
+
+def _something_follows(held: Held) -> None:
+    payment = held.payment
+    follows: dict[object, bool] = {
+        Collection.CREATED: TaskKind.SEND in held.tasks,
+        Collection.SENDING: TaskKind.SEND in held.tasks,
+        Collection.AT_REGISTER: bool(held.tasks & {TaskKind.SEND, TaskKind.LIMIT}),
+        Collection.UNKNOWN: TaskKind.ASK in held.tasks or CaseKind.UNKNOWN_OUTCOME in held.kinds,
+    }
+    need(follows.get(payment.collection, True), f"{payment.collection} with nothing to follow")
+    follows = {
+        Booking.DUE: TaskKind.BOOK in held.tasks,
+        Booking.BOOKING: TaskKind.BOOK in held.tasks,
+        Booking.UNKNOWN: TaskKind.LOOK_UP in held.tasks,
+        Booking.BLOCKED: bool(held.kinds & BOOKING_CASES),
+        Booking.REVERSAL_DUE: CaseKind.VOID_BY_HAND in held.kinds and TaskKind.LOOK_UP in held.tasks,
+    }
+    need(follows.get(payment.booking, True), f"booking {payment.booking} with nothing to follow")
+
+
+def _claims_are_held(held: Held) -> None:
+    charges = {line.charge_id for line in held.payment.lines}
+    need(held.claims <= charges, "a claim on a charge that is not the payment's")
+    if held.payment.undecided:
+        need(held.claims == charges, "an undecided payment lost its claims")
+    if not held.payment.holds_claims:
+        need(not held.claims, "a claim outlives its payment")
+
+
+def _collected_is_booked_or_listed(held: Held) -> None:
+    payment = held.payment
+    booked = sum((credit.amount for credit in held.credits if credit.state is CreditState.BOOKED), _NOTHING)
+    if payment.booking is Booking.BOOKED:
+        need(booked == held.whole or held.by_person("booking_confirmed"), "booked, but not whole")
+    if payment.collection is Collection.PAID:
+        forgotten = payment.booking is Booking.NONE and not held.by_person("booking_settled_by_hand")
+        need(not forgotten, "paid and forgotten")
+        need(payment.booking not in (Booking.REVERSAL_DUE, Booking.REVERSED), "paid, and taken back in the library")
+    elif payment.collection is not Collection.REVERSED:
+        need(payment.booking is Booking.NONE, "booked, and the till has not taken it")
+
+
+def _only_another_person_seconds(held: Held) -> None:
+    """Need what was agreed to right behind the wish, but for what tells of nothing to rest a decision on."""
+    kinds = [event.kind for event in held.events]
+    for n, event in enumerate(held.events):
+        second = event.facts.get("seconded_by")
+        if second is None:
+            continue
+        need(second != event.actor, "a person has agreed to the own decision")
+        wished = max(i for i, kind in enumerate(kinds[:n]) if kind == "second_look_wished")
+        heard = {e.kind for e in held.events[wished:n] if e.actor in OURS}
+        need(not heard, f"{sorted(heard)} came before anyone agreed")
+
+
+def no_card_in(text: str, cards: Several[str]) -> None:
+    """Hold a text to the rule that no card number stands in it."""
+    for card in cards:
+        need(card not in text, "a card number stands where none may")

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The second half of a run: nothing fails any more, honest people settle what is open, and all must come to rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from sqlalchemy.exc import OperationalError
+
+from tillbridge.domain.lifecycle import Collection
+from tillbridge.errors import Declined
+from tillbridge.service.deciding import agree, decide_case
+from tillbridge.service.resolving import Action, Word
+from tillbridge.service.store_port import Case, CaseKind
+from tillbridge.simulation.bridge import GoneError
+from tillbridge.simulation.people import apply_credits, fitting_actions, true_word, void_credits
+from tillbridge.simulation.rules import Held, check_rest, held_in, need
+from tillbridge.simulation.stage import Stage
+from tillbridge.simulation.till_side import SECRET
+
+ROUND_S = 300.0
+MOST_ROUNDS = 60
+PATIENCE = 4
+"""After how many looks at a case a person takes it for settled."""
+
+_WISHED: dict[CaseKind, tuple[Action, ...]] = {
+    CaseKind.PAID_FOR_UNKNOWN_ID: (Action.SETTLED,),
+    CaseKind.SUM_DIFFERS: (Action.BOOK, Action.SETTLED),
+    CaseKind.SAME_RECEIPT: (Action.BOOK, Action.SETTLED),
+    CaseKind.COLLECTED_TWICE: (Action.SETTLED,),
+    CaseKind.NOT_BOOKED: (Action.LOOK,),
+    CaseKind.SURPLUS: (Action.OTHER_PATRON, Action.SETTLED),
+    CaseKind.NOT_APPLIED: (Action.LOOK,),
+    CaseKind.WRONG_CREDIT: (Action.LOOK,),
+    CaseKind.BOOKED_TWICE: (Action.LOOK,),
+    CaseKind.CREDIT_VOIDED: (Action.BOOK, Action.SETTLED),
+    CaseKind.PATRON_GONE: (Action.OTHER_PATRON, Action.SETTLED),
+    CaseKind.REFUSED_BY_LIBRARY: (Action.BOOK, Action.SETTLED),
+    CaseKind.VOID_BY_HAND: (Action.LOOK,),
+}
+
+
+class Settlers:
+    """Be the honest people."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._looks: dict[int, int] = {}
+
+    async def settle(self) -> list[Held]:
+        """End the faults, and go on until all is at rest; raise BrokenRule where it never is."""
+        stage = self._stage
+        stage.telling.say("from here on nothing fails any more")
+        stage.wires.heal()
+        stage.database.heal()
+        stage.library.library.faults.clear()
+        stage.till.till.faults.remove()
+        stage.till.sign_with(SECRET)
+        for process in stage.fleet.processes.values():
+            process.dies_in = process.sleeps_in = None
+        for _ in range(MOST_ROUNDS):
+            await asyncio.sleep(ROUND_S)
+            everything = self._look()
+            if await self._at_rest(everything):
+                check_rest(everything)
+                return everything
+            await self._round(everything)
+        need(False, f"it does not come to rest: {'; '.join(self._restless(self._look()))}")
+        return []
+
+    def _look(self) -> list[Held]:
+        connection = self._stage.inline.connection
+        everything = [held_in(connection, payment_id) for payment_id in self._stage.known]
+        connection.rollback()
+        return everything
+
+    async def _at_rest(self, everything: Sequence[Held]) -> bool:
+        return not self._restless(everything) and not await self._cases()
+
+    def _restless(self, everything: Sequence[Held]) -> list[str]:
+        return [
+            f"{held.payment.id} is {held.payment.standing}, {held.payment.booking}, with {sorted(held.tasks)}"
+            f" and {sorted(held.kinds)}"
+            for held in everything
+            if held.tasks or held.cases or held.payment.undecided
+        ]
+
+    async def _cases(self) -> tuple[Case, ...]:
+        try:
+            return await self._stage.fleet.call(lambda world: world.store.read(lambda tx: tx.open_cases()))
+        except GoneError:
+            return ()
+
+    async def _round(self, everything: Sequence[Held]) -> None:
+        for held in everything:
+            there = self._stage.till.truth(held.payment.id)
+            if there is not None and there.state == "waiting":
+                self._stage.till.till.cancel(held.payment.id)
+                self._stage.telling.say(f"the customer of {held.payment.id} has left: the cashier cancels")
+        await self._second_looks()
+        by_id = {held.payment.id: held for held in everything}
+        for case in await self._cases():
+            await self._try(case, by_id.get(case.payment_id or ""))
+
+    async def _second_looks(self) -> None:
+        stage = self._stage
+        try:
+            waiting = await stage.fleet.call(lambda world: world.store.read(lambda tx: tx.open_second_looks()))
+            for wish in waiting:
+                await stage.fleet.call(lambda world, wish=wish: agree(world, wish.id, "otto"))  # type: ignore[misc]
+        except (Declined, GoneError):
+            stage.telling.say("a second look came too late")
+
+    async def _try(self, case: Case, held: Held | None) -> None:
+        self._looks[case.id] = self._looks.get(case.id, 0) + 1
+        try:
+            said = self._help(case, held) or await self._word(case, held)
+            if said is not None:
+                await self._stage.fleet.call(lambda world: decide_case(world, case.id, said, second_look=False))
+        except (Declined, GoneError, OperationalError) as no:
+            self._stage.telling.say(f"case {case.id} ({case.kind}): {no}")
+
+    def _help(self, case: Case, held: Held | None) -> Word | None:
+        """Do in the library system what the case asks for."""
+        if held is None:
+            return None
+        if case.kind in (CaseKind.NOT_APPLIED, CaseKind.WRONG_CREDIT):
+            apply_credits(self._stage, held)
+        if case.kind is CaseKind.VOID_BY_HAND and held.payment.collection is Collection.REVERSED:
+            void_credits(self._stage, held.payment.id)
+        return None
+
+    async def _word(self, case: Case, held: Held | None) -> Word | None:
+        fitting = await fitting_actions(self._stage, case)
+        wished = _WISHED.get(case.kind)
+        if wished is None and held is not None:
+            true = true_word(self._stage, held.payment, "sari")
+            if true.action in fitting:
+                return true
+        if self._looks[case.id] > PATIENCE or wished is None:
+            wished = (Action.SETTLED, *(wished or ()))
+        heir = self._heir(held)
+        possible = [each for each in wished if each in fitting and (each is not Action.OTHER_PATRON or heir)]
+        return Word(possible[0], "sari", "looked at till and library", None, heir) if possible else None
+
+    def _heir(self, held: Held | None) -> str | None:
+        heirs = self._stage.library.heirs
+        patron = None if held is None else int(held.payment.patron_id)
+        found = None
+        while patron in heirs and found != heirs[patron]:
+            found = patron = heirs[patron]
+        return None if found is None else str(found)

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tillbridge.cli import app
+from tillbridge.registers.ceepos.adapter import Ceepos
+from tillbridge.service.register_port import NeverSent, NoOutcome
+from tillbridge.simulation.drawing import draw
+from tillbridge.simulation.play import play
+from tillbridge.simulation.script import read_script
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_a_range_of_seeds_is_summed_up() -> None:
+    result = CliRunner().invoke(app, ["simulate", "--seeds", "0..3"])
+    assert result.exit_code == 0, result.output
+    assert "4 seeds" in result.output
+    assert "Transitions taken" in result.output
+    assert "Never reached" in result.output  # four seeds are not enough, and do not fail for it
+
+
+@pytest.mark.parametrize("arguments", [[], ["--seed", "1", "--seeds", "0..1"], ["--seeds", "9..1"], ["--seeds", "all"]])
+def test_what_cannot_be_run_is_refused(arguments: list[str]) -> None:
+    result = CliRunner().invoke(app, ["simulate", *arguments])
+    assert result.exit_code == 2
+    assert "tillbridge simulate:" in result.output
+
+
+def test_a_failing_seed_prints_and_keeps_the_shortest_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    send = Ceepos.send
+
+    async def careless(self: Ceepos, order: object, at_register: object) -> object:
+        answer = await send(self, order, at_register)  # type: ignore[arg-type]
+        return NeverSent(answer.why) if isinstance(answer, NoOutcome) else answer
+
+    monkeypatch.setattr(Ceepos, "send", careless)
+    kept = tmp_path / "kept.json"
+    seed = next(seed for seed in range(100) if play(draw(seed)).broken is not None)
+    result = CliRunner().invoke(app, ["simulate", "--seed", str(seed), "--keep", str(kept)])
+    assert result.exit_code == 1
+    assert "breaks a rule" in result.output
+    assert read_script(kept).why
+    assert CliRunner().invoke(app, ["simulate", "--script", str(kept)]).exit_code == 1
+    monkeypatch.undo()
+    assert CliRunner().invoke(app, ["simulate", "--script", str(kept)]).exit_code == 0
