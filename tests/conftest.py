@@ -37,6 +37,14 @@ def pytest_unconfigure() -> None:
     _held.close()
 
 
+@pytest.fixture(autouse=True)
+def log_stays_as_it_is() -> Iterator[None]:
+    """Let no test change what the tests after it hear of the log: commands that run in this process set it."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[URL]:
     with shared_server() as url:

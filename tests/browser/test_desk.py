@@ -195,7 +195,7 @@ async def test_two_clerks_cannot_pay_one_charge(browser: Browser, scene: Scene) 
         await ville.page.check('input[name="register"][value="CPL/11"]')
         await ville.page.locator("button.big").click()
         await ville.says("One of these charges is being paid already. Nothing was sent to the till.")
-        await ville.says("Being paid at Kassa 1 by anna")
+        await ville.says("Being paid at Kassa 1, Pääkirjasto by anna")
         await ville.fit_for_all()
         assert len(await scene.till("GET", "/api/payments")) == 1
 

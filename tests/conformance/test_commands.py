@@ -125,7 +125,7 @@ def test_without_a_failure_the_status_is_0(monkeypatch: pytest.MonkeyPatch) -> N
         (["library", "nobody"], "no adapter of this name is installed"),
         (["register", "ceepos", "--setup", "mode 3"], "there is no 'mode 3'"),
         (["library", "koha", "--settings", "x.toml"], "--card"),
-        (["library", "koha", "--settings", "nowhere.toml", "--card", "1", "--yes"], "the file cannot be read"),
+        (["library", "koha", "--settings", "nowhere.toml", "--card", "1", "--yes"], "there is no such file"),
     ],
 )
 def test_what_cannot_be_tried_is_told_with_status_2(words: list[str], told: str) -> None:

@@ -342,7 +342,7 @@ WAYS: dict[str, Way] = {
     "desk": at("/", "anna"),
     "desk-bookkeeper": at("/", "kerttu"),
     "look-up-nobody": looked_up(NOBODYS, ".note.bad"),
-    "look-up-several": looked_up("la", ".choices li strong"),
+    "look-up-several": looked_up("ma", ".choices li strong"),
     "charges": looked_up(MATTI, "#sum"),
     "charges-many": looked_up(LONG, "#sum"),
     "charges-restricted": looked_up(RESTRICTED, "#sum"),

@@ -320,7 +320,7 @@ async def test_a_report_that_never_comes_is_a_fault(scene: Scene) -> None:
 def test_settings_that_cannot_be_read_leave_nothing_to_check(tmp_path: Path) -> None:
     result = run(tmp_path / "none.toml", "--json")
     assert (result.exit_code, result.stdout) == (3, "")
-    assert "the file cannot be read" in result.stderr
+    assert "there is no such file" in result.stderr
 
 
 async def test_a_branch_that_there_is_not_leaves_nothing_to_check(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ DECLINED = {
     "an unknown card": (["--card", "C999999"], "knows no patron with this card number"),
     "a sum that is none": (["--sum", "five"], "five"),
     "a fraction of a cent": (["--sum", "5.001"], "5.001"),
-    "more than is owed": (["--sum", "7.01"], "'owed_minor': 700"),
+    "more than is owed": (["--sum", "7.01"], "owed_minor: 700"),
     "nothing": (["--sum", "0"], "sum_minor"),
     "a charge of somebody else": (["--charge", "999"], "The charges have changed"),
     "an unknown branch": (["--branch", "XXX"], "branch"),
