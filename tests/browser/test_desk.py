@@ -150,15 +150,19 @@ async def test_what_is_typed_stays_while_the_page_changes(browser: Browser, scen
         assert await clerk.page.input_value("#word-receipt") == "K 4711"
 
 
-@pytest.mark.parametrize("state", ["at_register", "paid", "cancelled", "unknown"])
+@pytest.mark.parametrize("state", ["at_register", "paid", "cancelled", "refused", "unknown", "reversed"])
 async def test_a_page_that_is_loaded_again_shows_the_truth_and_sends_nothing(
     browser: Browser, scene: Scene, state: str
 ) -> None:
     async with clerk_at(browser, scene) as clerk:
+        if state == "refused":
+            await scene.fault("status_99")
         payment_id = await (unknown(clerk) if state == "unknown" else clerk.begin())
-        if state == "paid":
+        if state in ("paid", "reversed"):
             await scene.accept(payment_id)
             await scene.booked(payment_id)
+        if state == "reversed":
+            await scene.take_back(payment_id)
         elif state == "cancelled":
             await scene.cancel(payment_id)
         await clerk.sees(state)
