@@ -61,7 +61,7 @@ async def test_what_a_charge_is_called_cannot_hide_why_nothing_was_paid(site: Si
     site.bench.library.add_charge("66", "2", text="Soft\u00adware " + "x" * 600)
     async with signed_in(site) as colleague:
         page = await colleague.get("/patrons/5")
-        page = await colleague.send(page, "/patrons/5/split", headers={"HX_Request": "true"})
+        page = await colleague.send(page, "/patrons/5/split", sum="14", headers={"HX_Request": "true"})
         assert "Soft\u00adware" in page.html
         site.bench.library.add_charge("66", "3")
         page = await colleague.get("/patrons/5")

@@ -117,7 +117,7 @@ async def test_another_patron_is_looked_up_and_shown_before_anything_is_decided(
 
 @pytest.mark.parametrize(
     ("who", "told"),
-    [("", "No patron is named."), ("C404", "knows no patron"), ("nobody", "knows no patron")],
+    [("", "No patron is named."), ("C404", "knows no such patron"), ("nobody", "knows no such patron")],
 )
 async def test_a_patron_who_is_not_found_is_told_and_nothing_is_lost(site: Site, who: str, told: str) -> None:
     case = await case_of(site.bench, CaseKind.PATRON_GONE)

@@ -58,7 +58,7 @@ async def test_cash_rounding_is_told(site: Site) -> None:
     await site.bench.report(report(payment.id, "paid", total=1300), payment.id)
     async with signed_in(site) as anna:
         page = await anna.get(f"/payments/{payment.id}")
-    assert "Rounding at the till -€0.01 Taken at the till €13.00" in page.text
+    assert "Difference at the till (cash rounding, or another sum) -€0.01 Taken at the till €13.00" in page.text
 
 
 async def test_its_cases_are_shown_open_and_closed(site: Site) -> None:

@@ -233,7 +233,7 @@ async def test_a_card_number_leads_to_the_patrons_payments_and_gets_into_no_addr
         assert found(page) == "IHGFEDCBAY"
 
 
-@pytest.mark.parametrize(("card", "words"), [("C9", "no patron with this card"), ("", "No patron is named.")])
+@pytest.mark.parametrize(("card", "words"), [("C9", "knows no such patron"), ("", "No patron is named.")])
 async def test_an_unknown_card_is_told_and_stays_in_its_field(site: Site, card: str, words: str) -> None:
     async with signed_in(site) as anna:
         page = await anna.send(await anna.get("/payments"), "/payments/of-card", card=card)
