@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pages whose statements and races matter are tried on both engines, the others on SQLite: the store has its own tests."""
+"""Pages whose statements and races matter are tried on both engines, the others on SQLite: the store has own tests."""
 
 from __future__ import annotations
 
