@@ -7,8 +7,8 @@ bin := .venv/bin
 
 # Where every branch must be covered by the tests; the rest is covered as far as it makes sense.
 WHOLLY_COVERED := src/tillbridge/domain/*,src/tillbridge/service/*
-# Processes that share the tests: one more than processors, since many tests wait for a browser, a process or a clock.
-WORKERS := $(shell n=$$(($$(nproc) + 1)); [ $$n -lt 4 ] && echo $$n || echo 4)
+# Processes that share the tests: more than the 2 processors that we count on, since many tests wait.
+WORKERS := 3
 
 define check_style
 	@echo '== style'
