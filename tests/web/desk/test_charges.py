@@ -124,7 +124,20 @@ async def test_without_scripts_the_split_is_a_page_that_keeps_what_was_chosen(si
         assert await payments(site) == []
 
 
-@pytest.mark.parametrize("sum_", ["abc", "1,234", "-5", "0", "1e3", "99", "5.5.5"])
+async def test_a_part_of_what_has_changed_is_reckoned_by_what_is_owed_now(site: Site) -> None:
+    async with signed_in(site) as colleague:
+        page = await colleague.get(CHARGES)
+        site.bench.library.owes("1", "1.00")
+        page = await pay(colleague, page, sum="5")
+        assert page.sheet.form(PAY).fields["sum"] == ["5"]
+        assert "To pay: €5.00" in page.text
+        assert "€1.00 Maksu €4.00 Maksu" in page.text
+        await pay(colleague, page)
+        [payment] = await payments(site)
+        assert [line.amount_minor for line in payment.lines] == [100, 400]
+
+
+@pytest.mark.parametrize("sum_", ["7 20", "abc", "1,234", "-5", "0", "1e3", "99", "5.5.5"])
 async def test_a_sum_that_is_none_is_told_and_nothing_is_lost(site: Site, sum_: str) -> None:
     async with signed_in(site) as colleague:
         page = await pay(colleague, sum=sum_, charge=["1=3"])

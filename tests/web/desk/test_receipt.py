@@ -80,6 +80,14 @@ async def test_cash_rounding_stands_between_the_total_and_what_was_paid(site: Si
         assert "Total €13.01 Cash rounding -€0.01 Paid €13.00" in shown
 
 
+async def test_another_sum_is_not_called_rounding_on_a_receipt(site: Site) -> None:
+    payment = await at_register(site.bench)
+    await site.bench.report(report(payment.id, "paid", total=1), payment.id)
+    async with signed_in(site) as anna:
+        page = await anna.get(f"/payments/{payment.id}/receipt")
+    assert "Difference at the till (cash rounding, or another sum) -€13.00 Paid €0.01" in page.text
+
+
 async def test_a_payment_that_was_taken_back_says_so_on_its_copy(site: Site) -> None:
     payment = await collected(site.bench)
     async with signed_in(site) as anna:

@@ -8,12 +8,13 @@ import re
 from tillbridge.domain.money import cents_of
 from tillbridge.errors import Declined
 
-_TYPED = re.compile(r"([0-9]{1,7})(?:[.,]([0-9]{1,2}))?")
+_TYPED = re.compile(r"([0-9]{1,7})(?:[.,]([0-9]{1,2}))?\s*€?")
 
 
 def typed_cents(text: str) -> int | None:
     """Read 7, 7,2, 7.20 or 7,20 € as cents, None where nothing was typed; raise Declined for anything else."""
-    bare = re.sub(r"[\s\u00a0\u202f€]", "", text)
+    # A blank within is no separator: "7 20" would be a hundred times what was meant.
+    bare = text.strip()
     if not bare:
         return None
     found = _TYPED.fullmatch(bare)

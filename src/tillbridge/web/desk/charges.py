@@ -16,7 +16,7 @@ from tillbridge.service.library_port import Charge
 from tillbridge.service.people_port import DeedKind, Right
 from tillbridge.service.starting import Beside, ByHand, open_charges, record_by_hand, start_payment
 from tillbridge.service.store_port import Transaction
-from tillbridge.web.desk.choosing import choice_of, request_of, shares_of, value_of
+from tillbridge.web.desk.choosing import Choice, choice_now, choice_of, request_of, shares_of, value_of
 from tillbridge.web.desk.no import explained
 from tillbridge.web.desk.once import Once, PaidBefore
 from tillbridge.web.desk.patrons import patron_of
@@ -28,6 +28,7 @@ from tillbridge.web.problems import status_of
 routes = DeskRouter()
 
 MOST_SAID = 500
+NO_FORM = Form({})
 
 
 @routes.get("/patrons/{patron_id}")
@@ -97,9 +98,7 @@ async def _page(visit: Visit, patron_id: str, form: Form | None = None, no: Decl
     context |= {"patron": patron, "form": form, "told": explained(visit.texts, no) if no else None}
     context |= {"once": secrets.token_urlsafe(16), "changed": _changed(no), "ticked": _ticked(form)}
     context["by_hand"] = form is not None and (form.one("receipt") != "" or visit.request.url.path.endswith("/by-hand"))
-    fresh = form is None or context["changed"]
-    chosen = _now_ticked(context["charges"], context["ticked"])
-    context |= chosen | (_nothing_split(visit) | chosen if fresh or form is None else _split(visit, form))
+    context |= _now(visit, form, context["charges"], context["ticked"])
     if context["told"]:
         context["split_told"] = None
     return visit.page("charges.html", status_of(no.code) if no else 200, **context)
@@ -113,7 +112,6 @@ def _shown(visit: Visit, tx: Transaction, listed: Sequence[Charge]) -> dict[str,
         "charges": [(charge, value_of(charge), holders.get(held.get(charge.charge_id, ""))) for charge in payable],
         "total_minor": sum(rounded(charge.owed) for charge in payable),
         "places": places(visit, tx),
-        "rounded": rounded,
         "place_of": lambda payment: (
             f"{register_name(visit, payment.branch, payment.register)}, {branch_name(visit, payment.branch)}"
         ),
@@ -122,39 +120,40 @@ def _shown(visit: Visit, tx: Transaction, listed: Sequence[Charge]) -> dict[str,
 
 
 def _split(visit: Visit, form: Form) -> dict[str, Any]:
-    """Show what is chosen; what was typed wrong is told where the split would be."""
+    """Show how what a form chooses is split, by what its own page has shown."""
+    return _reckoned(visit, lambda: choice_of(form), lambda charge_id: _said(form, charge_id))
+
+
+def _now(
+    visit: Visit, form: Form | None, charges: Sequence[tuple[Charge, str, Payment | None]], ticked: set[str] | None
+) -> dict[str, Any]:
+    """Show how what is ticked is split, by what the charges owe now; what somebody else is paying is left out."""
+    free = [charge for charge, _, holder in charges if holder is None]
+    chosen = [charge for charge in free if ticked is None or charge.charge_id in ticked]
+    said = {charge.charge_id: charge.description or charge.debit_type for charge in chosen}
+    reckoned = _reckoned(visit, lambda: choice_now(form or NO_FORM, chosen), said.__getitem__)
+    return reckoned | {"all_ticked": len(chosen) == len(free), "any_free": bool(free)}
+
+
+def _reckoned(visit: Visit, choice: Callable[[], Choice], said: Callable[[str], str]) -> dict[str, Any]:
+    """Reckon what is to be paid; what was typed wrong is told where the split would be."""
+    nothing = {"parts": set(), "to_pay": 0, "split_told": None, "currency": visit.bridge.world.library.currency}
     try:
-        shares = shares_of(choice := choice_of(form))
+        shares = shares_of(chosen := choice())
     except Declined as no:
-        return _nothing_split(visit) | {"split_told": explained(visit.texts, no)}
-    owed = dict(zip((chosen.charge_id for chosen in choice.charges), choice.owed(), strict=True))
-    return _nothing_split(visit) | {
+        return nothing | {"shares": {}, "descriptions": {}, "split_told": explained(visit.texts, no)}
+    owed = dict(zip((each.charge_id for each in chosen.charges), chosen.owed(), strict=True))
+    return nothing | {
         "shares": shares,
         "parts": {charge_id for charge_id, share in shares.items() if share < owed[charge_id]},
         "to_pay": sum(shares.values()),
-        "descriptions": {charge_id: _said(form, charge_id) for charge_id in shares},
-    }
-
-
-def _now_ticked(charges: Sequence[tuple[Charge, str, Payment | None]], ticked: set[str] | None) -> dict[str, Any]:
-    """Reckon what is ticked by what the charges owe now: what nobody else is paying, on a fresh page all of it."""
-    free = [charge for charge, _, holder in charges if holder is None]
-    return {
-        "shares": {},
-        "to_pay": sum(rounded(charge.owed) for charge in free if ticked is None or charge.charge_id in ticked),
-        "all_ticked": all(ticked is None or charge.charge_id in ticked for charge in free),
-        "any_free": bool(free),
+        "descriptions": {charge_id: said(charge_id) for charge_id in shares},
     }
 
 
 def _said(form: Form, charge_id: str) -> str:
     """Return what the page has called a charge: the library system's words, with whatever signs they have."""
     return "".join(form.all(f"says-{charge_id}")[:1])[:MOST_SAID]
-
-
-def _nothing_split(visit: Visit) -> dict[str, Any]:
-    currency = visit.bridge.world.library.currency
-    return {"shares": None, "parts": set(), "to_pay": 0, "descriptions": {}, "split_told": None, "currency": currency}
 
 
 def _ticked(form: Form | None) -> set[str] | None:

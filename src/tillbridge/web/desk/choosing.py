@@ -44,6 +44,12 @@ def value_of(charge: Charge) -> str:
     return f"{charge.charge_id}={charge.owed:f}"
 
 
+def choice_now(form: Form, ticked: Sequence[Charge]) -> Choice:
+    """Return what a form chooses, by what these charges owe now; raise Declined where the sum is none."""
+    charges = tuple(Chosen(charge.charge_id, charge.owed) for charge in ticked)
+    return Choice(charges, typed_cents(form.one(SUM, 40)))
+
+
 def request_of(visit: Visit, form: Form, patron_id: str) -> StartRequest:
     """Read a whole request for a payment; raise Declined."""
     branch, register = split(form.one("register", 100))
@@ -74,11 +80,6 @@ def shares_of(choice: Choice) -> dict[str, int]:
         raise Declined("sum_out_of_range", "The sum must be above zero and at most what is owed.")
     ids = [chosen.charge_id for chosen in choice.charges]
     return dict(zip(ids, allocate(wanted, owed), strict=True))
-
-
-def total(charges: Sequence[Charge]) -> int:
-    """Return what charges owe together, in cents."""
-    return sum(rounded(charge.owed) for charge in charges)
 
 
 def _chosen(value: str) -> Chosen:

@@ -24,8 +24,6 @@ class No:
 _ROUNDED_UP_S = 59
 """A wait is told in whole minutes, and is over by then."""
 
-NOTHING_DONE = marked("Nothing was done.")
-
 SAID: Mapping[str, tuple[str, str]] = {
     # Signing in, and what a person may do.
     "wrong_password": (marked("The name or the password is not right."), marked("Try again.")),

@@ -29,6 +29,7 @@ COPY = marked("Copy, not a till's receipt")
 COUNTS = marked("The receipt that the till has printed is the one that counts.")
 TAKEN_BACK = marked("The till has taken this payment back.")
 TOTAL, ROUNDING, PAID = marked("Total"), marked("Cash rounding"), marked("Paid")
+DIFFERENCE = marked("Difference at the till (cash rounding, or another sum)")
 NUMBER, DATE = marked("Receipt number"), marked("Date")
 REGISTER, CLERK = marked("Register"), marked("Clerk")
 NO_NUMBER = marked("not named by the till")
@@ -78,7 +79,7 @@ def receipt_of(visit: Visit, payment: Payment, history: Iterable[Event]) -> Rece
             (line.description or line.debit_type, texts.money(line.amount_minor, payment.currency))
             for line in payment.lines
         ),
-        sums=_sums(texts, payment),
+        sums=_sums(texts, payment, visit.bridge.world.limits.rounding_minor),
         facts=_facts(visit, payment, paid_at(payment, history)),
         counts=texts.gettext(COUNTS),
     )
@@ -90,10 +91,11 @@ def paid_at(payment: Payment, history: Iterable[Event]) -> float:
     return next(said, payment.created_at)
 
 
-def _sums(texts: Texts, payment: Payment) -> tuple[tuple[str, str], ...]:
+def _sums(texts: Texts, payment: Payment, rounding_minor: int) -> tuple[tuple[str, str], ...]:
     sums = [(TOTAL, payment.total.minor)]
     if payment.rounding_minor:
-        sums += [(ROUNDING, payment.rounding_minor), (PAID, payment.total.minor + payment.rounding_minor)]
+        words = ROUNDING if abs(payment.rounding_minor) <= rounding_minor else DIFFERENCE
+        sums += [(words, payment.rounding_minor), (PAID, payment.total.minor + payment.rounding_minor)]
     return tuple((texts.gettext(words), texts.money(minor, payment.currency)) for words, minor in sums)
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from fastapi.responses import Response
@@ -15,6 +15,7 @@ from tillbridge.errors import Declined
 from tillbridge.marking import marked
 from tillbridge.service.deciding import Awaiting, decide_payment
 from tillbridge.service.people_port import DeedKind, Right
+from tillbridge.service.ports import World
 from tillbridge.service.resolving import Action, Word, stop_waiting
 from tillbridge.service.sending import wish_to_cancel
 from tillbridge.service.store_port import Transaction
@@ -40,6 +41,8 @@ ENDS: Mapping[Collection, tuple[Heard, ...]] = {
     Collection.UNKNOWN: (Heard.LOST,),
 }
 """Which events bring a payment to where a reason is shown."""
+
+UseCase = Callable[[World, str, str], Awaitable[Payment]]
 
 TRIED = 6
 """How many of the last events the page shows."""
@@ -68,27 +71,24 @@ async def live(payment_id: str, visit: Visiting) -> Response:
 async def cancel(payment_id: str, visit: Visiting, form: OwnForm) -> Response:
     """Ask for the payment to be cancelled; what was sent already is cancelled at the till."""
     del form
-    visit.need(Right.PAY)
-    await visit.bridge.world.store.read(lambda tx: visit.payment(tx, payment_id))
-    try:
-        await wish_to_cancel(visit.bridge.world, payment_id, visit.person.id)
-    except Declined as no:
-        return await _page(visit, payment_id, no)
-    await visit.bridge.door.record(visit.person, DeedKind.CANCEL_WISHED, payment=payment_id)
-    return visit.go(f"/payments/{payment_id}/wait")
+    return await _asked(visit, payment_id, wish_to_cancel, DeedKind.CANCEL_WISHED)
 
 
 @routes.post("/payments/{payment_id}/stop")
 async def stop(payment_id: str, visit: Visiting, form: OwnForm) -> Response:
     """Stop waiting for the till: what became of the payment is then not known."""
     del form
+    return await _asked(visit, payment_id, stop_waiting, DeedKind.STOPPED_WAITING)
+
+
+async def _asked(visit: Visit, payment_id: str, use_case: UseCase, deed: DeedKind) -> Response:
     visit.need(Right.PAY)
     await visit.bridge.world.store.read(lambda tx: visit.payment(tx, payment_id))
     try:
-        await stop_waiting(visit.bridge.world, payment_id, visit.person.id)
+        await use_case(visit.bridge.world, payment_id, visit.person.id)
     except Declined as no:
         return await _page(visit, payment_id, no)
-    await visit.bridge.door.record(visit.person, DeedKind.STOPPED_WAITING, payment=payment_id)
+    await visit.bridge.door.record(visit.person, deed, payment=payment_id)
     return visit.go(f"/payments/{payment_id}/wait")
 
 
@@ -145,7 +145,6 @@ def _shown(visit: Visit, tx: Transaction, payment_id: str) -> dict[str, Any]:
         "began": _sent_at(payment, history),
         "now": now,
         "remind": remind(payment, history, now, world.limits.remind_s),
-        "overdue": payment.collection is Collection.AT_REGISTER,
         "booking": booking_words(texts, payment),
         "tone": tone_of,
         "is_rounding": abs(payment.rounding_minor) <= world.limits.rounding_minor,
