@@ -26,7 +26,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the server before the processes that share the tests, so that all of them find its address."""
     # Whoever wants to see more than what went wrong asks for it (support.logs).
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    starts_others = getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput")
+    shares = hasattr(config, "workerinput")
+    if shares:
+        # What a test starts is not measured: it runs as fast as it does at a library.
+        os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+    starts_others = getattr(config.option, "numprocesses", None) and not shares
     if starts_others and not config.option.collectonly:
         made = _held.enter_context(cluster())
         os.environ[ADDRESS] = made.url.render_as_string(hide_password=False)
