@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write RELIABILITY.md from the last results of the long runs:  bench/reliability.py."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import jinja2
+import typer
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "bench/results"
+PAGE = ROOT / "RELIABILITY.md"
+
+Row = tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One kind of proof: what it is, how it is run in its long form, and how its results read."""
+
+    name: str
+    title: str
+    what: str
+    command: str
+    read: Callable[[Any], str]
+
+
+def table(head: Row, rows: Iterable[Row]) -> str:
+    """Write a table whose numbers stand to the right."""
+    listed = list(rows)
+    numeric = [all(isinstance(row[at], int | float) for row in listed) for at in range(len(head))]
+    lines = [head, tuple("---:" if number else "---" for number in numeric), *listed]
+    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines) + "\n"
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value).replace("|", "\\|")
+
+
+def _folded(title: str, content: str) -> str:
+    return f"\n<details><summary>{title}</summary>\n\n{content}\n</details>\n"
+
+
+def simulated(results: Mapping[str, Any]) -> str:
+    """Tell what the seeds came to, and how often each thing was reached."""
+    sums = {
+        "seeds": f"{results['seeds'][0]:,} to {results['seeds'][1]:,}",
+        "payments": results["payments"],
+        "simulated hours": round(results["simulated_s"] / 3600),
+        "payments a second, of each processor": results["payments_per_s"],
+        "seeds that break a rule": len(results["broken"]),
+    }
+    counts = (("Faults that hit", "faults"), ("Transitions taken", "transitions"), ("Open cases", "cases"))
+    folded = (_folded(title, table(("", "times"), results[key].items())) for title, key in counts)
+    return table(("", ""), sums.items()) + "".join(folded)
+
+
+def planted(results: list[Mapping[str, Any]]) -> str:
+    """Tell after how many seeds each planted bug was found."""
+    found = sum(bool(bug["found"]) for bug in results)
+    rows = ((bug["bug"], bug["rule"], bug["seeds"], bug["limit"]) for bug in results)
+    return f"{found} of {len(results)} were found.\n\n" + table(("bug", "what shows it", "seeds", "at most"), rows)
+
+
+def crashed(results: list[Mapping[str, Any]]) -> str:
+    """Tell at how many points each kind of payment was killed."""
+    rows = [(kind["kind"], kind["points"], kind["killed"], kind["at_rest"]) for kind in results]
+    whole = ("all", *(sum(row[at] for row in rows) for at in range(1, 4)))
+    return table(("payment", "points", "killed there", "came to rest as they should"), [*rows, whole])
+
+
+def raced(results: list[Mapping[str, Any]]) -> str:
+    """Tell how each race ended, round by round."""
+    rows = ((one["race"], one["rounds"], _counted(one["outcomes"]), one["violations"]) for one in results)
+    return table(("race", "rounds", "how they ended", "rule broken"), rows)
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def figures(results: Mapping[str, Any]) -> str:
+    """Write figures under their names; a figure of several parts stands in one line."""
+    rows = (
+        (name.replace("_", " "), _counted(value) if isinstance(value, dict) else value)
+        for name, value in results.items()
+    )
+    return table(("", ""), rows)
+
+
+PARTS = (
+    Part(
+        "simulate",
+        "Simulator",
+        "The real service, outbox, adapters' messages and store under a virtual clock, network and scheduler; "
+        "26 classes of faults; every rule is looked at after every commit.",
+        "make soak ARGS='--only simulate'",
+        simulated,
+    ),
+    Part(
+        "canary",
+        "Planted bugs",
+        "Bridges that are broken on purpose, as programs for this task have really been: "
+        "the simulator must find each of them.",
+        "make canary",
+        planted,
+    ),
+    Part(
+        "crashes",
+        "Crash points",
+        "One payment of each kind; the process dies before and after every database statement and every message, "
+        "one point after the other, and is started again.",
+        "make soak ARGS='--only crashes'",
+        crashed,
+    ),
+    Part(
+        "races",
+        "Races",
+        "Two processes of the bridge on one PostgreSQL, over real HTTP.",
+        "make soak ARGS='--only races'",
+        raced,
+    ),
+    Part(
+        "chaos-sqlite",
+        "Chaos on SQLite",
+        "Bridge, register server and library as processes of their own over TCP: "
+        "killed, paused and cut off from each other at random.",
+        "make soak ARGS='--only chaos-sqlite'",
+        figures,
+    ),
+    Part(
+        "chaos-postgresql",
+        "Chaos on PostgreSQL",
+        "The same with two bridges and one database server, which is restarted too.",
+        "make soak ARGS='--only chaos-postgresql'",
+        figures,
+    ),
+    Part(
+        "mutants",
+        "Mutants",
+        "Small changes of the domain and the service, one at a time: a test must fail for each.",
+        "make mutants",
+        figures,
+    ),
+)
+
+
+def page(folder: Path) -> str:
+    """Return the page that the results in this folder make."""
+    template = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(ROOT / "bench/templates"),
+        autoescape=False,  # noqa: S701 - Markdown
+        keep_trailing_newline=True,
+    ).get_template("RELIABILITY.md.j2")
+    return template.render(parts=[_shown(part, folder) for part in PARTS])
+
+
+def _shown(part: Part, folder: Path) -> dict[str, object]:
+    shown: dict[str, object] = {"title": part.title, "what": part.what, "command": part.command, "results": None}
+    file = folder / f"{part.name}.json"
+    if file.exists():
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        shown |= kept["run"] | {"results": part.read(kept["results"])}
+    return shown
+
+
+def main(folder: Annotated[Path, typer.Option(help="Where the results are")] = RESULTS) -> None:
+    """Write RELIABILITY.md."""
+    PAGE.write_text(page(folder), encoding="utf-8")
+    typer.echo(f"written: {PAGE.name}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
