@@ -334,7 +334,7 @@ class Fleet:
         """Make the real adapter, with a transport that goes over the virtual network."""
         transport = VirtualTransport(self.library, self.wires, (CONNECT_S, KOHA_ANSWER_S), process.gate)
         access: Access = Tokens(transport, CLIENT, SECRET) if self.setup.oauth else Basic(CLIENT, SECRET)
-        return KohaLibrary(_KOHA, transport, access, trust=True)
+        return KohaLibrary(_KOHA, transport, access, _TLS)
 
 
 class GivenPlaces(Places):
