@@ -41,6 +41,7 @@ class Row:
     cases: Sequence[str] = ()
     owed: Sequence[str] = BOOKED
     credits: Sequence[tuple[str, str]] = WHOLE
+    library: int = 500
 
 
 def _not_applied(kind: str, *, unclear: bool) -> Row:
@@ -51,6 +52,7 @@ ROWS = {
     "stored and applied, yet a 500": Row("credit_500_kept", unclear=True),
     "stored, not applied, a 500": _not_applied("credit_500_unapplied", unclear=True),
     "stored, not applied, a 201": _not_applied("credit_201_unapplied", unclear=False),
+    "the body is refused": Row("credit_400", {}, False, "blocked", ["refused_by_library"], BEFORE, (), library=0),
     "a deadlock needs two": Row("deadlock", {"seconds": 0}),
     "a lost update needs two": Row("lost_update", {"seconds": 0}),
     "the answer is lost": Row("answer_lost", WRITE, unclear=True),
@@ -96,7 +98,7 @@ async def test_whatever_the_library_does_a_payment_is_booked_once_or_stands_on_t
     assert ("booking_unclear" in _events(done)) == row.unclear
     assert await scene.owed(done["patron_id"]) == list(row.owed)
     assert await _credits(scene, done) == list(row.credits)
-    assert await scene.ledgers() == Ledgers(till=500, bridge=500, library=500)
+    assert await scene.ledgers() == Ledgers(till=500, bridge=500, library=row.library)
 
 
 @pytest.mark.parametrize("kind", ["credit_500_unapplied", "credit_201_unapplied"])

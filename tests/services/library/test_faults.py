@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -12,7 +13,12 @@ import pytest
 
 from support.patience import until
 from tillbridge.simulators.library.answers import Dropped
+from tillbridge.simulators.library.facts import ChargeOrder, CrashError, CreditOrder, Line, Side
 from tillbridge.simulators.library.faults import FaultKind
+from tillbridge.simulators.library.library import DemoLibrary
+from tillbridge.simulators.library.pairs import Asked, Encounter
+from tillbridge.simulators.library.recording import recorded
+from tillbridge.simulators.library.settings import DemoLibrarySettings
 
 if TYPE_CHECKING:
     from services.library.conftest import Answer, Peer
@@ -38,6 +44,7 @@ ROWS = {
     "stored and applied, yet a 500": Row("credit_500_kept", 500, "3.00", _APPLIED),
     "stored, not applied, a 500": Row("credit_500_unapplied", 500, "5.00", _OPEN),
     "stored, not applied, a 201": Row("credit_201_unapplied", 201, "5.00", _OPEN),
+    "the body is refused": Row("credit_400", 400, "5.00", _NONE),
     "a deadlock needs two": Row("deadlock", 201, "3.00", _APPLIED, {"seconds": 0}),
     "a lost update needs two": Row("lost_update", 201, "3.00", _APPLIED, {"seconds": 0}),
     "the answer is lost": Row("answer_lost", None, "3.00", _APPLIED),
@@ -297,3 +304,40 @@ async def test_a_fault_that_makes_no_sense_is_refused(body: Any, peer: Peer) -> 
 
     assert answer.status == 400
     assert answer.json["error"]
+
+
+def _asked(amount: str, *lines: int) -> Asked:
+    return Asked(1, CreditOrder(Decimal(amount), line_ids=lines), user_id=1, interface="intranet")
+
+
+async def _two_at_once(encounter: Encounter) -> tuple[DemoLibrary, list[Line | BaseException]]:
+    """Let 6 and 4 be paid of one charge of 10 at the same time, as the REST interface and Koha's own button may."""
+    library = DemoLibrary(DemoLibrarySettings(seeded=False))
+    library.pace = lambda: encounter
+    charge = library.book.charge(1, ChargeOrder(Decimal(10), "MANUAL")).line_id
+    both = (recorded(library, _asked("6", charge)), recorded(library, _asked("4", charge)))
+    return library, await asyncio.gather(*both, return_exceptions=True)
+
+
+@pytest.mark.parametrize("first_loses", [True, False])
+async def test_either_of_two_credits_may_be_the_one_that_a_deadlock_answers_with_an_error(first_loses: bool) -> None:
+    library, answers = await _two_at_once(Encounter(60, FaultKind.DEADLOCK, first_loses=first_loses))
+
+    assert [isinstance(answer, CrashError) for answer in answers] == [first_loses, not first_loses]
+    unapplied = [line.outstanding for line in library.book.lines_of(1, Side.CREDIT)]
+    assert sorted(unapplied) == [Decimal(-6) if first_loses else Decimal(-4), Decimal(0)]
+
+
+@pytest.mark.parametrize(("kind", "owed"), [(None, 0), (FaultKind.LOST_UPDATE, 6)])
+async def test_two_credits_at_once_are_both_answered_201_now_and_then(kind: FaultKind | None, owed: int) -> None:
+    library, answers = await _two_at_once(Encounter(60, kind))
+
+    assert [isinstance(answer, Line) for answer in answers] == [True, True]
+    assert [line.outstanding for line in library.book.lines_of(1, Side.DEBIT)] == [Decimal(owed)]
+
+
+async def test_a_credit_that_takes_its_time_and_meets_no_other_is_recorded() -> None:
+    library = DemoLibrary(DemoLibrarySettings(seeded=False))
+    library.pace = lambda: Encounter(0, FaultKind.DEADLOCK)
+
+    assert (await recorded(library, _asked("1"))).outstanding == Decimal(-1)

@@ -101,7 +101,7 @@ def delete(book: Book, patron_id: int) -> None:
 
 
 def record_losing_an_update(
-    book: Book, patron_id: int, orders: tuple[CreditOrder, CreditOrder], users: tuple[int, int]
+    book: Book, patron_id: int, orders: tuple[CreditOrder, CreditOrder], users: tuple[int | None, int | None]
 ) -> tuple[Line, Line]:
     """Record two credits that both read the debts before either wrote them; the second writes last.
 

@@ -16,6 +16,7 @@ class FaultKind(StrEnum):
     CREDIT_500_KEPT = "credit_500_kept"
     CREDIT_500_UNAPPLIED = "credit_500_unapplied"
     CREDIT_201_UNAPPLIED = "credit_201_unapplied"
+    CREDIT_400 = "credit_400"
     DEADLOCK = "deadlock"
     LOST_UPDATE = "lost_update"
     ANSWER_LOST = "answer_lost"
@@ -30,15 +31,13 @@ class FaultKind(StrEnum):
     FORBIDDEN = "forbidden"
 
 
-OF_CREDITS = frozenset(
-    {
-        FaultKind.CREDIT_500_KEPT,
-        FaultKind.CREDIT_500_UNAPPLIED,
-        FaultKind.CREDIT_201_UNAPPLIED,
-        FaultKind.DEADLOCK,
-        FaultKind.LOST_UPDATE,
-    }
-)
+OF_PAIRS = frozenset({FaultKind.DEADLOCK, FaultKind.LOST_UPDATE})
+OF_CREDITS = OF_PAIRS | {
+    FaultKind.CREDIT_500_KEPT,
+    FaultKind.CREDIT_500_UNAPPLIED,
+    FaultKind.CREDIT_201_UNAPPLIED,
+    FaultKind.CREDIT_400,
+}
 _MOST_FAULTS = 1000
 
 

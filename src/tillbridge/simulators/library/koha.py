@@ -14,11 +14,12 @@ from tillbridge.simulators.library import answers, shapes
 from tillbridge.simulators.library.answers import KohaAnswer
 from tillbridge.simulators.library.auth import NotLetIn, basic_pair
 from tillbridge.simulators.library.dispatch import Call, KohaRoute
-from tillbridge.simulators.library.facts import CrashError, CreditOrder, Line, NotPossibleError, Patron, Side
-from tillbridge.simulators.library.faults import OF_CREDITS, FaultKind
+from tillbridge.simulators.library.facts import CrashError, Line, NotPossibleError, Patron, Side
 from tillbridge.simulators.library.library import DemoLibrary
 from tillbridge.simulators.library.listing import Question, check_parameters, page_of
+from tillbridge.simulators.library.pairs import Asked
 from tillbridge.simulators.library.query import Row, folded
+from tillbridge.simulators.library.recording import recorded
 from tillbridge.simulators.library.schema import credit_order, debit_order
 
 BASE = "/api/v1"
@@ -109,29 +110,8 @@ async def record_credit(call: Call) -> Response:
     """Record a credit; the fault that was planned for it decides what is left undone (measured.md)."""
     _no_parameters(call)
     order = credit_order(call.json())
-    patron_id = call.library.book.patron(call.patron_id).patron_id
-    return KohaAnswer(shapes.account_line(await _recorded(call, patron_id, order)), 201)
-
-
-async def _recorded(call: Call, patron_id: int, order: CreditOrder) -> Line:
-    book, pairs, user_id = call.library.book, call.library.pairs, call.user_id
-    if pairs.awaits(patron_id):
-        if call.fault and call.fault.kind in {FaultKind.DEADLOCK, FaultKind.LOST_UPDATE}:
-            call.fault.give_back()  # the pair has used one up already
-        return pairs.second(book, patron_id, order, user_id)
-    match call.fault.kind if call.fault and call.fault.kind in OF_CREDITS else None:
-        case FaultKind.CREDIT_500_KEPT:
-            book.record(patron_id, order, user_id)
-            raise CrashError("planned")
-        case FaultKind.CREDIT_500_UNAPPLIED:
-            book.store(patron_id, order, user_id)
-            raise CrashError("planned")
-        case FaultKind.CREDIT_201_UNAPPLIED:
-            return book.store(patron_id, order, user_id)
-        case FaultKind.DEADLOCK | FaultKind.LOST_UPDATE if call.fault:
-            return await pairs.first(book, patron_id, order, user_id, call.fault)
-        case _:
-            return book.record(patron_id, order, user_id)
+    asked = Asked(call.library.book.patron(call.patron_id).patron_id, order, call.user_id)
+    return KohaAnswer(shapes.account_line(await recorded(call.library, asked, call.fault)), 201)
 
 
 async def record_debit(call: Call) -> Response:

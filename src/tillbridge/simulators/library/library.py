@@ -14,7 +14,7 @@ from tillbridge.simulators.library.book import Book
 from tillbridge.simulators.library.demo_data import seed_demo
 from tillbridge.simulators.library.facts import PatronOrder
 from tillbridge.simulators.library.faults import FaultBoard, Restarts
-from tillbridge.simulators.library.pairs import Pairs
+from tillbridge.simulators.library.pairs import Encounter, Pairs
 from tillbridge.simulators.library.settings import DemoLibrarySettings
 
 _LONGEST_LOG = 10_000
@@ -64,6 +64,8 @@ class DemoLibrary:
         self.restarts = Restarts(settings.restart_after, settings.restart_s)
         self.log = RequestLog()
         self.pairs = Pairs()
+        self.pace: Callable[[], Encounter] | None = None
+        """Says of each credit how long it is at work; None lets it take no time, so that no other one can meet it."""
         self.book = Book() if book is None else book
         if book is None:
             self._fill(seeded=settings.seeded)
