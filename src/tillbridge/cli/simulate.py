@@ -16,12 +16,12 @@ from tillbridge.errors import SettingsError
 from tillbridge.simulation.campaign import Tally, run_all
 from tillbridge.simulation.drawing import draw
 from tillbridge.simulation.play import Outcome, play
+from tillbridge.simulation.reaching import FAULTS, NOT_REACHED, TABLES
 from tillbridge.simulation.script import Script, read_script, write_script
 from tillbridge.simulation.shrinking import shrunk
-from tillbridge.simulation.telling import FAULTS, ROWS, name_of
 
 ENOUGH = 500
-"""So many seeds reach every fault, state and transition; with fewer, chance may leave one out."""
+"""So many seeds reach everything in the tables; with fewer, chance may leave something out."""
 
 KeepOption = Annotated[Path | None, typer.Option(help="Write the script of a failing run here, as short as it gets")]
 SeedsOption = Annotated[str | None, typer.Option(help="Run these seeds, such as 0..999, and sum them up")]
@@ -135,11 +135,10 @@ def _run(seeds: range, jobs: int) -> Tally:
 
 def _print_tables(tally: Tally) -> None:
     console = Console(width=100, highlight=False)
-    faults = {f"{number} {name}": tally.faults[number] for number, name in FAULTS.items()}
-    console.print(_table("Faults that hit", faults))
-    console.print(_table("States reached", dict(sorted(tally.states.items()))))
-    console.print(_table("Transitions taken", {name_of(row): tally.rows[name_of(row)] for row in ROWS}))
-    console.print(_table("Open cases", {str(kind): count for kind, count in sorted(tally.cases.items())}))
+    for title, names in TABLES.items():
+        console.print(_table(title, {name: tally.counts[title][name] for name in names if name not in NOT_REACHED}))
+    for name, why in NOT_REACHED.items():
+        console.print(f"Cannot be reached: {name}. {why}.")
 
 
 def _table(title: str, counts: dict[str, int]) -> Table:

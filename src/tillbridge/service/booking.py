@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from tillbridge.domain.lifecycle import Booking
+from tillbridge.domain.lifecycle import AT_REST, Booking
 from tillbridge.domain.payment import REFERENCE_PREFIX, Payment
 from tillbridge.service.collecting import LATE, Collecting
 from tillbridge.service.insisting import insist
@@ -95,7 +95,7 @@ class Booker:
 
     def _asked_about(self, tx: Transaction, task: Task) -> Payment | None:
         payment = tx.payment(task.payment_id)
-        if payment is not None and payment.booking in (Booking.UNKNOWN, *SETTLED_THERE):
+        if payment is not None and payment.booking in (Booking.UNKNOWN, *SETTLED_THERE, *AT_REST):
             return payment
         tx.finish_task(task)
         return None
@@ -177,7 +177,7 @@ class Booker:
         settling = Settling(tx, self._world, task, payment)
         if payment.booking is not Booking.BOOKING or asked not in tx.credits(payment.id):
             # Another process took this for a stopped one, and has gone on by itself.
-            settling.overtaken(answer)
+            settling.overtaken(asked, answer)
             return None
         match answer:
             case Recorded(credit):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from tillbridge.domain.allocation import PlannedCredit
-from tillbridge.domain.lifecycle import Booking, Collection, Done
+from tillbridge.domain.lifecycle import AT_REST, Booking, Collection, Done
 from tillbridge.domain.payment import Payment
 from tillbridge.service.collecting import ANSWERED_THERE, Collecting
 from tillbridge.service.library_port import BookingAnswer, Credit, MaybeRecorded, Recorded
@@ -84,7 +84,7 @@ class Settling:
         # What was not read again owed nothing besides.
         return self._go_on(owed_now or {})
 
-    def overtaken(self, answer: BookingAnswer) -> None:
+    def overtaken(self, asked: StoredCredit, answer: BookingAnswer) -> None:
         """Take an answer to a request that another process has given up: what it did must not stay unseen."""
         if self._payment.booking is Booking.BOOKING:
             self.doubt(MaybeRecorded("an earlier request has been answered after all", ended=False))
@@ -93,7 +93,19 @@ class Settling:
         unseen = isinstance(answer, Recorded) and answer.credit.credit_id not in known
         if unseen and self._payment.booking not in _LOOKED_UP_YET:
             self._collecting.open_case(self._payment, CaseKind.BOOKED_TWICE, {"why": "a late answer"})
+        if isinstance(answer, MaybeRecorded):
+            self._may_come_late(asked, answer)
         self._tx.postpone_task(self._task, self._now, self._task.attempt)
+
+    def _may_come_late(self, asked: StoredCredit, doubt: MaybeRecorded) -> None:
+        """Wait once more for the end of a request that was under way until now, and look what it has left behind."""
+        if self._payment.booking in (Booking.DUE, Booking.UNKNOWN):
+            for credit in self._credits():
+                if credit.n == asked.n and credit.state in TRACES:
+                    self._put(replace(credit, state=CreditState.SENT, sent_at=self._now, ended=doubt.ended))
+        elif self._payment.booking in AT_REST:
+            ends_in_s = 0.0 if doubt.ended else self._world.limits.surely_ended_s
+            self._tx.add_task(self._payment.id, TaskKind.LOOK_UP, self._now + ends_in_s)
 
     def not_recorded(self, asked: StoredCredit, why: str, *, again: bool, patron_gone: bool) -> None:
         """Take the proof that nothing was recorded."""
@@ -138,8 +150,13 @@ class Settling:
         self.book_again("the library system does not have it")
 
     def look_at_case(self, found: Sequence[Credit], owed: Owed) -> None:
-        """See whether a person has settled it in the library system; else look again later."""
-        if self._payment.booking is Booking.REVERSAL_DUE:
+        """See whether a person has settled it in the library system; else look again later.
+
+        Of a booking at rest it is seen whether a request that another process had given up has come through after all.
+        """
+        if self._payment.booking in AT_REST:
+            self._look_for_late(found)
+        elif self._payment.booking is Booking.REVERSAL_DUE:
             self._look_for_void(found)
         elif self._whole_by_now(found, owed):
             self._answered_there()
@@ -303,6 +320,13 @@ class Settling:
             return
         self.advance(Done.REVERSAL_SEEN, {})
         self._collecting.close_cases(self._payment, frozenset({CaseKind.VOID_BY_HAND}), "library", "the void was seen")
+
+    def _look_for_late(self, found: Sequence[Credit]) -> None:
+        kind, credits_ = CaseKind.BOOKED_TWICE, self._strangers(found) or self._doubled(found)
+        if self._payment.booking is Booking.REVERSED:
+            kind, credits_ = CaseKind.VOID_BY_HAND, [credit.credit_id for credit in found if not credit.void]
+        if credits_:
+            self._collecting.open_case(self._payment, kind, {"credits": credits_, "why": "a request came late"})
 
     def _whole_by_now(self, found: Sequence[Credit], owed: Owed) -> bool:
         """Tell whether all that was sent is there now, once and whole, and keep it as booked.

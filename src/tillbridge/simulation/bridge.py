@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection
 from contextvars import Context
 from dataclasses import dataclass, field
 from random import Random
@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import OperationalError
 
 from tillbridge.composition import Bell, begin
-from tillbridge.domain.history import Event
 from tillbridge.libraries.koha.access import Access, Basic, Tokens
 from tillbridge.libraries.koha.adapter import KohaLibrary
 from tillbridge.libraries.koha.settings import Settings as KohaSettings
@@ -28,18 +27,18 @@ from tillbridge.registers.ceepos.places import Place, Places
 from tillbridge.registers.ceepos.request import Form
 from tillbridge.service.administration_port import ProductMapVersion
 from tillbridge.service.feed import Feed
-from tillbridge.service.finding_port import SEARCH_LIMIT_S
 from tillbridge.service.ports import Branch, Limits, World
 from tillbridge.service.products import Products
 from tillbridge.service.runner import Runner
-from tillbridge.service.store_port import Committed, Transaction, nobody
-from tillbridge.simulation.library_side import CLIENT, SECRET, LibrarySide, VirtualTransport
+from tillbridge.simulation.database import Database, SimulatedStore
+from tillbridge.simulation.library_link import Hands, VirtualTransport
+from tillbridge.simulation.library_side import CLIENT, SECRET, LibrarySide
 from tillbridge.simulation.loop import Life, VirtualLoop
+from tillbridge.simulation.saying import GOOD
 from tillbridge.simulation.script import Setup
-from tillbridge.simulation.store import InlineStore
 from tillbridge.simulation.telling import Telling
-from tillbridge.simulation.till_side import OFFICES, OLD_SECRET, SOURCE, TillSide, VirtualClient
-from tillbridge.simulation.till_side import SECRET as TILL_SECRET
+from tillbridge.simulation.till_link import VirtualClient
+from tillbridge.simulation.till_side import OFFICES, SOURCE, TillSide
 from tillbridge.simulation.wires import Wires
 
 T = TypeVar("T")
@@ -49,92 +48,14 @@ BRANCHES = {"CPL": Branch("city", OFFICES, "Pääkirjasto"), "MPL": Branch("city
 CONNECT_S, ANSWER_S, HELD_S, KOHA_ANSWER_S = 3.0, 15.0, 510.0, 30.0
 POLL_S = 300.0
 """The net beneath the wake-ups is wide, or the most of a simulation would be looking in vain."""
+OVERSLEPT_S = 1500.0
+"""How long a process sleeps that sleeps too long: until another one has waited for the end, and booked again."""
 LONGEST_CALL_S = 60.0
 """How long a browser waits for the bridge."""
 
 
 class GoneError(Exception):
     """Say that the bridge did not answer: there is none, or its process died or slept."""
-
-
-@dataclass
-class Database:
-    """Hold the one database, what is wrong with it, and who looks at each commit."""
-
-    inline: InlineStore
-    telling: Telling
-    now: Callable[[], float]
-    seconds: Callable[[], float]
-    alone: bool
-    committed: Callable[[Sequence[Event]], None] = nobody
-    away_until: float = 0.0
-    full_until: float = 0.0
-    serial: int = 0
-    unknown: int = 0
-
-    def need_up(self, *, writes: bool) -> None:
-        """Raise what a database that is away, or whose disk is full, raises."""
-        if self.seconds() < self.away_until:
-            self.telling.fault(15, "the database is away")
-            raise OperationalError("", {}, Exception("the database is away"))
-        if writes and self.seconds() < self.full_until:
-            self.telling.fault(15, "the disk is full")
-            raise OperationalError("", {}, Exception("database or disk is full"))
-
-    def heal(self) -> None:
-        """End all that is wrong."""
-        self.away_until = self.full_until = 0.0
-        self.serial = self.unknown = 0
-
-
-class SimulatedStore:
-    """Be the store of one process: each transaction in one piece, with gates before and after it."""
-
-    def __init__(self, database: Database, process: Process) -> None:
-        self._database, self._process = database, process
-        self.alone = database.alone
-        self.committed: Committed = nobody
-
-    async def write(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` and commit."""
-        await self._process.gate("a transaction")
-        database = self._database
-        database.need_up(writes=True)
-        if database.serial:
-            database.serial -= 1
-            database.telling.fault(15, "a transaction is rolled back by the database, and begun anew")
-            database.inline.run(work, commit=False)
-            await asyncio.sleep(0.01)
-        if self._process.dies_within():
-            database.inline.run(work, commit=False)
-            await self._process.die("within a transaction, which is rolled back")
-        result, events = database.inline.run(work)
-        database.committed(events)
-        self.committed(events)
-        await self._process.gate("a commit")
-        if database.unknown:
-            database.unknown -= 1
-            database.telling.fault(15, "the database commits, and its answer is lost")
-            raise OperationalError("", {}, Exception("the connection to the database was lost"))
-        return result
-
-    async def read(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` that changes nothing."""
-        await asyncio.sleep(0)
-        self._database.need_up(writes=False)
-        return self._database.inline.look(work)
-
-    async def search(self, work: Callable[[Transaction], T], limit_s: float = SEARCH_LIMIT_S) -> T:
-        """Run `work` that looks among much."""
-        del limit_s
-        return await self.read(work)
-
-    def time(self) -> float:
-        """Return the database's own time."""
-        return self._database.now()
-
-    def close(self) -> None:
-        """Do nothing: the database goes on."""
 
 
 @dataclass(eq=False)
@@ -163,6 +84,14 @@ class Process:
                 self.sleeps_in = None
                 self.fleet.pause(self, self.sleep_s, where)
         await asyncio.sleep(0)
+
+    async def first_byte(self, payment_id: str) -> None:
+        """Stand between the last look at the lease and the first byte of a credit."""
+        if self.fleet.oversleeps:
+            self.fleet.oversleeps -= 1
+            self.fleet.library.overslept.add(payment_id)
+            self.fleet.pause(self, OVERSLEPT_S, "the first byte of a credit", beyond=True)
+        await self.gate("the first byte of a credit")
 
     def dies_within(self) -> bool:
         """Tell whether the process dies in the middle of this transaction."""
@@ -236,6 +165,8 @@ class Fleet:
         self.till, self.library, self.telling, self.draws = till, library, telling, draws
         self.limits = Limits(renew_s=30.0)
         self.processes: dict[int, Process] = {}
+        self.oversleeps = 0
+        """How many of the next credits meet a process that sleeps for too long right before their first byte."""
         self._starts = 0
 
     # --- ids, and who is dead: ports of the service ---
@@ -283,11 +214,14 @@ class Fleet:
         again_s = 2.0 + 20.0 * self.draws.random()
         self.loop.call_later(again_s, lambda: self.loop.start(self.start(process.number)), context=Context())
 
-    def pause(self, process: Process, seconds: float, where: str) -> None:
-        """Let a process stand still for some time, and then go on as if none had passed."""
+    def pause(self, process: Process, seconds: float, where: str, *, beyond: bool = False) -> None:
+        """Let a process stand still for some time, and then go on as if none had passed.
+
+        Right before a credit goes out it is for no longer than the bridge can stand, unless it is `beyond` that.
+        """
         if process.life.paused or not process.life.alive:
             return
-        if self.library.writing:
+        if self.library.writing and not beyond:
             # What remains, as the documents say: who sleeps between the look at the lease and the first byte.
             seconds = min(seconds, 300.0)
         long = seconds > self.limits.lease_s
@@ -332,7 +266,8 @@ class Fleet:
 
     def koha(self, process: Process) -> KohaLibrary:
         """Make the real adapter, with a transport that goes over the virtual network."""
-        transport = VirtualTransport(self.library, self.wires, (CONNECT_S, KOHA_ANSWER_S), process.gate)
+        hands = Hands(process.gate, process.first_byte)
+        transport = VirtualTransport(self.library, self.wires, (CONNECT_S, KOHA_ANSWER_S), hands)
         access: Access = Tokens(transport, CLIENT, SECRET) if self.setup.oauth else Basic(CLIENT, SECRET)
         return KohaLibrary(_KOHA, transport, access, _TLS)
 
@@ -342,7 +277,7 @@ class GivenPlaces(Places):
 
     def __init__(self, setup: Setup) -> None:
         tls = _TLS if setup.tls else None
-        terms = Terms(SOURCE, version_of(setup.version), (TILL_SECRET, OLD_SECRET))
+        terms = Terms(SOURCE, version_of(setup.version), GOOD)
         self._default = Place(Target("https://till.example/maksu.html", tls), RequestOrder.SORTED, terms)
         self._own: dict[str, Any] = {}
 

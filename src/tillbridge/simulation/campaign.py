@@ -9,16 +9,12 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 
-from tillbridge.domain.lifecycle import STANDINGS, Booking
 from tillbridge.simulation.drawing import draw
 from tillbridge.simulation.play import play
-from tillbridge.simulation.telling import FAULTS, ROWS, name_of
+from tillbridge.simulation.reaching import NOT_REACHED, TABLES
 
 BATCH = 10
 """How many seeds a process is given at a time."""
-
-NOT_REACHED_STATES = frozenset({"booking reversing"})
-"""States of library systems that can be told to take a credit back."""
 
 
 @dataclass
@@ -29,10 +25,7 @@ class Tally:
     payments: int = 0
     seconds: float = 0.0
     broken: dict[int, str] = field(default_factory=dict)
-    faults: Counter[int] = field(default_factory=Counter)
-    rows: Counter[str] = field(default_factory=Counter)
-    states: Counter[str] = field(default_factory=Counter)
-    cases: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, Counter[str]] = field(default_factory=lambda: {table: Counter() for table in TABLES})
 
     def add(self, other: Tally) -> None:
         """Take another tally in."""
@@ -40,18 +33,17 @@ class Tally:
         self.payments += other.payments
         self.seconds += other.seconds
         self.broken |= other.broken
-        for mine, theirs in zip(self._counts(), other._counts(), strict=True):
-            mine.update(theirs)  # type: ignore[arg-type]
+        for table, counted in other.counts.items():
+            self.counts[table].update(counted)
 
     def missing(self) -> list[str]:
-        """List the classes of faults, the states and the rows of the tables that no seed has reached."""
-        states = {*map(str, STANDINGS), *(f"booking {state}" for state in Booking)} - NOT_REACHED_STATES
-        faults = [f"fault {number} ({name})" for number, name in FAULTS.items() if not self.faults[number]]
-        rows = [name_of(row) for row in ROWS if not self.rows[name_of(row)]]
-        return faults + sorted(state for state in states if not self.states[state]) + rows
-
-    def _counts(self) -> tuple[Counter[int] | Counter[str], ...]:
-        return self.faults, self.rows, self.states, self.cases
+        """List what no seed has reached and should, and what one has reached although it is said that none can."""
+        never = [name for table, names in TABLES.items() for name in names if not self.counts[table][name]]
+        surprises = [name for counted in self.counts.values() for name in counted if name in NOT_REACHED]
+        unnamed = [name for table, counted in self.counts.items() for name in counted if name not in TABLES[table]]
+        return [name for name in never if name not in NOT_REACHED] + [
+            f"{name}, which is not expected" for name in surprises + unnamed
+        ]
 
 
 def run_batch(seeds: range) -> Tally:
@@ -59,10 +51,8 @@ def run_batch(seeds: range) -> Tally:
     tally = Tally()
     for seed in seeds:
         outcome = play(draw(seed))
-        told = outcome.telling
         broken = {seed: outcome.broken} if outcome.broken is not None else {}
-        one = Tally(1, outcome.payments, outcome.seconds, broken, told.faults, told.rows, told.states, told.cases)
-        tally.add(one)
+        tally.add(Tally(1, outcome.payments, outcome.seconds, broken, outcome.telling.tables))
     return tally
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from random import Random
 
-from tillbridge.simulation import mishaps, people
+from tillbridge.simulation import librarians, mishaps, people
 from tillbridge.simulation.chance import Chance
 from tillbridge.simulation.library_side import ODD
 from tillbridge.simulation.plots import PLOTS, drawn_pick, told
@@ -19,13 +19,15 @@ Deed = Callable[[Stage, Step], Awaitable[None]]
 DEEDS: Mapping[str, Deed] = {
     each.__name__: each
     for each in (
-        people.start, people.start_twice, people.by_hand, people.cancel, people.stop, people.word, people.second,
-        people.pay, people.leave, people.take_back, people.other_sum, people.decide,
-        people.grow, people.write_off, people.pay_in_koha, people.void, people.merge, people.delete,
-        people.delete_payer, people.start_again, people.pay_newest, people.change_charge,
+        people.start, people.start_twice, people.start_again, people.start_other, people.by_hand, people.cancel,
+        people.stop, people.word, people.second, people.pay, people.pay_newest, people.leave, people.take_back,
+        people.other_sum, people.decide,
+        librarians.grow, librarians.write_off, librarians.pay_in_koha, librarians.change_charge, librarians.void,
+        librarians.void_at_once, librarians.merge, librarians.delete, librarians.delete_payer,
+        librarians.meet_librarian, librarians.meet_other_bridge,
         mishaps.harm_till, mishaps.harm_report, mishaps.harm_read, mishaps.harm_write, mishaps.till_fault,
-        mishaps.rotate, mishaps.koha_fault, mishaps.koha_away, mishaps.crash, mishaps.sleep, mishaps.database_fault,
-        mishaps.jump, mishaps.forge, mishaps.odd_report, mishaps.lie, mishaps.step_clock,
+        mishaps.rotate, mishaps.koha_fault, mishaps.koha_away, mishaps.crash, mishaps.sleep, mishaps.oversleep,
+        mishaps.database_fault, mishaps.jump, mishaps.forge, mishaps.odd_report, mishaps.lie, mishaps.step_clock,
         mishaps.slow_report, mishaps.slow_write,
     )
 }  # fmt: skip
@@ -35,6 +37,7 @@ _MISHAPS = (
     "harm_till", "harm_report", "harm_read", "harm_write", "till_fault", "rotate", "koha_fault", "koha_away", "crash",
     "sleep", "database_fault", "jump", "forge", "odd_report", "grow", "write_off", "pay_in_koha", "void", "merge",
     "delete", "decide", "take_back", "other_sum", "start_twice", "by_hand", "cancel", "stop", "word", "second",
+    "meet_librarian", "meet_other_bridge", "oversleep", "void_at_once",
 )  # fmt: skip
 
 _BUSY = ("pay", "leave", "start", "start_again", "change_charge", "second", "decide", "word")
@@ -57,7 +60,7 @@ def draw(seed: int) -> Script:
     draws = Chance(seed).of("script")
     setup = _setup(draws)
     begins = sorted(round(draws.uniform(0.0, 600.0), 3) for _ in range(draws.randint(1, 4)))
-    steps = [step for n, at in enumerate(begins) for step in _payment(draws, n, at)]
+    steps = [step for n, at in enumerate(begins) for step in _payment(draws, n, at, _turn(seed) if n == 0 else None)]
     moments = [step.at for step in steps]
     crowded = draws.random() < _CROWDED
     kinds = draws.sample(_MISHAPS, draws.randint(1, len(_MISHAPS) if crowded else 7))
@@ -84,10 +87,15 @@ def _setup(draws: Random) -> Setup:
     )
 
 
-def _payment(draws: Random, n: int, begins: float) -> list[Step]:
+def _turn(seed: int) -> str:
+    """Return the plot whose turn it is, so that in so many seeds each one is told."""
+    return tuple(PLOTS)[seed % len(PLOTS)]
+
+
+def _payment(draws: Random, n: int, begins: float, plot: str | None) -> list[Step]:
     starts = Step(begins, "start", draws.randrange(3), drawn_pick(draws))
     name = draws.choice(tuple(PLOTS)) if draws.random() < 0.7 else draws.choice(("pays", "leaves"))  # noqa: PLR2004
-    return [starts, *told(draws, name, n, begins)]
+    return [starts, *told(draws, plot or name, n, begins)]
 
 
 def _mishap(draws: Random, do: str, moments: Sequence[float]) -> Step:

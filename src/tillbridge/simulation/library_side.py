@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The demo library behind the virtual network, and the transport through which the real adapter meets it."""
+"""The demo library as a measured Koha behaves: credits take time, and two for one patron at once go wrong."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from base64 import b64encode
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
+from random import Random
 from typing import Any
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
 
 from tillbridge.domain.payment import REFERENCE_PREFIX
-from tillbridge.libraries.koha.transport import NotAsked, Outcome, Reply, Transport, Unanswered
+from tillbridge.libraries.koha.transport import Reply
 from tillbridge.simulation.script import Setup
 from tillbridge.simulation.telling import Telling
-from tillbridge.simulation.wires import Passage, Wires
 from tillbridge.simulators.library import koha
 from tillbridge.simulators.library.answers import ABORT
 from tillbridge.simulators.library.book import Book
@@ -26,23 +26,37 @@ from tillbridge.simulators.library.corrections import paid_by
 from tillbridge.simulators.library.facts import ChargeOrder, Line, PatronOrder, Side
 from tillbridge.simulators.library.faults import FaultKind
 from tillbridge.simulators.library.library import DemoLibrary
+from tillbridge.simulators.library.pairs import Asked, Encounter, Pairs
 from tillbridge.simulators.library.settings import DemoLibrarySettings, StaffAccount
 
 CLIENT, SECRET = "tillbridge", "simulated"
 FIRST_PATRON = 100
 ODD = ("Äiti Öövi", "Çelik 'Zü;beyde'", "Nguyễn & Sons", "李小龍 🎓", 'O"Connor\t<b>', "x" * 120)
-_KEPT = (FaultKind.CREDIT_500_KEPT, FaultKind.CREDIT_500_UNAPPLIED, FaultKind.CREDIT_201_UNAPPLIED)
+BASIC = f"Basic {b64encode(f'{CLIENT}:{SECRET}'.encode()).decode()}"
+OTHER_BRIDGE = "other"
+"""With what the ids of another bridge's payments begin; ours are hexadecimal."""
+_LONG_S = 1.0
+"""What no answer takes but one that waits for a worker to be replaced."""
+_AT_WORK_S = (0.03, 0.4)
+"""How long a credit is at work in Koha, from and to (measured: 58 ms alone, 325 ms under load)."""
+_DEADLOCKS = 0.6
+"""How many of the encounters are deadlocks; fewer than measured, so that the rarer ends are met too."""
 
 
 class LibrarySide:
     """Hold the demo library, and read from its ledger what is true about credits."""
 
-    def __init__(self, setup: Setup, telling: Telling, seconds: Callable[[], float], now: Callable[[], float]) -> None:
+    def __init__(
+        self, setup: Setup, telling: Telling, seconds: Callable[[], float], now: Callable[[], float], draws: Random
+    ) -> None:
         zone = ZoneInfo(setup.zone)
         account = StaffAccount(CLIENT, SECRET, userid=CLIENT, password=SECRET)
         settings = DemoLibrarySettings((account,), seeded=False, restart_after=setup.restart_after)
         book = Book(lambda: datetime.fromtimestamp(now(), UTC).astimezone(zone))
         self.library = DemoLibrary(settings, book, seconds)
+        self._pairs = WatchedPairs(self)
+        self.library.pace, self.library.pairs = self._pace, self._pairs
+        self._draws, self._seconds = draws, seconds
         book.add_patron(PatronOrder("staff-1", "Henkilökunta", CLIENT, "CPL", "S", CLIENT, 1))
         self.telling = telling
         self.changed: Callable[[], None] = lambda: None
@@ -53,6 +67,13 @@ class LibrarySide:
         """Patrons who were merged into others."""
         self.raced: set[str] = set()
         """Payments whose patron's charges changed between the bridge's last look and its credit."""
+        self.overslept: set[str] = set()
+        """Payments of which a process slept for longer than anyone waits right before it sent a credit."""
+        self.at_once: list[tuple[str, str]] = []
+        """Pairs of payments of this bridge of which two credits for one patron were at work at once."""
+        self.work_begins = asyncio.Event()
+        """Is set while a credit of this bridge is at work."""
+        self._wait_for_stored: list[asyncio.Future[str]] = []
         self.voided: set[str] = set()
         """Payments of which a librarian has voided a credit."""
         for n, (surname, owed) in enumerate(setup.patrons):
@@ -70,6 +91,29 @@ class LibrarySide:
             kind = ("OVERDUE", "LOST", "MANUAL")[i % 3]
             text = f"Maksu {i}: {ODD[(n + i) % len(ODD)]}"
             self.book.charge(patron_id, ChargeOrder(Decimal(amount), kind, text))
+
+    def _pace(self) -> Encounter:
+        """Decide how long a credit is at work, and what would become of a second one meanwhile."""
+        draws, (from_s, to_s) = self._draws, _AT_WORK_S
+        kind = FaultKind.DEADLOCK if draws.random() < _DEADLOCKS else draws.choice((FaultKind.LOST_UPDATE, None))
+        return Encounter(from_s + (to_s - from_s) * draws.random() ** 2, kind, first_loses=draws.random() < 0.5)  # noqa: PLR2004 - the one or the other
+
+    def at_work(self) -> list[Asked]:
+        """List the credits of this bridge that are at work now."""
+        return [asked for asked in self._pairs.at_work() if is_ours(asked)]
+
+    def next_stored(self) -> asyncio.Future[str]:
+        """Return what becomes the id of the payment whose credit is stored next."""
+        future = asyncio.get_running_loop().create_future()
+        self._wait_for_stored.append(future)
+        return future
+
+    def stored(self, payment_id: str) -> None:
+        """Let know who waits for it that a credit is there."""
+        for future in self._wait_for_stored:
+            if not future.done():
+                future.set_result(payment_id)
+        self._wait_for_stored.clear()
 
     def credits_of(self, payment_id: str) -> list[Line]:
         """List the credits that carry a payment's reference, void ones too."""
@@ -94,11 +138,13 @@ class LibrarySide:
 
     async def answer(self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]) -> Reply | None:
         """Answer a request as the demo library does, without a socket; None where it drops the connection."""
-        app = _app()
+        app, begins = _app(), self._seconds()
         app.state.library = self.library
         caught = _Caught(body)
         scope = _scope(method, path, query, headers) | {"extensions": {ABORT: caught.abort}, "app": app}
         await app(scope, caught.receive, caught.send)
+        if self._seconds() - begins > _LONG_S:
+            self.telling.quirk("a worker is replaced, and all wait")
         return caught.reply()
 
 
@@ -134,103 +180,59 @@ class _Caught:
         return Reply(self._status, is_json, bytes(self._parts), self._headers.get("x-total-count"))
 
 
-class VirtualTransport(Transport):
-    """Be the adapter's transport over the virtual network."""
+class WatchedPairs(Pairs):
+    """Let two credits meet, and tell whose they were and what came of it."""
 
-    def __init__(
-        self,
-        side: LibrarySide,
-        wires: Wires,
-        times: tuple[float, float],
-        gate: Callable[[str], Awaitable[None]],
-    ) -> None:
-        super().__init__("https://koha.example", True, *times)
-        self._side, self._wires, self._gate = side, wires, gate
+    def __init__(self, side: LibrarySide) -> None:
+        super().__init__()
+        self._side = side
 
-    async def read(self, path: str, query: Mapping[str, str], authorization: str) -> Outcome:
-        """Send a GET."""
-        passage = self._wires.pass_on("read")
-        headers = {"authorization": authorization}
-        return await self._carry("GET", path, urlencode(query), b"", headers, passage)
-
-    async def write(self, path: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
-        """Send a POST, once."""
-        credit = path.endswith("/account/credits")
-        passage = self._wires.pass_on("write" if credit else "read")
-        lower = {key.lower(): value for key, value in headers.items()}
-        if not credit:
-            return await self._carry("POST", path, "", body, lower, passage)
-        self._side.writing += 1
+    async def first(self, asked: Asked, encounter: Encounter) -> Line | None:
+        """Be at work, so that others may lie in wait for it."""
+        if not is_ours(asked):
+            return await super().first(asked, encounter)
+        self._side.work_begins.set()
         try:
-            return await self._carry("POST", path, "", body, lower, passage)
+            return await super().first(asked, encounter)
         finally:
-            self._side.writing -= 1
+            self._side.work_begins.clear()
 
-    async def close(self) -> None:
-        """Do nothing: there are no connections."""
+    def at_work(self) -> list[Asked]:
+        """List the credits that are at work now."""
+        return [waiting.asked for waiting in self._waiting.values()]
 
-    async def _carry(
-        self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str], passage: Passage
-    ) -> Outcome:
-        telling, what = self._side.telling, f"{method} {path}"
-        if passage.harm in ("refused", "unreachable"):
-            await asyncio.sleep(passage.there_s if passage.harm == "refused" else self._connect_s)
-            telling.say(f"{what}: Koha cannot be reached")
-            return NotAsked("Koha cannot be reached: no connection could be made")
-        await asyncio.sleep(passage.there_s / 4)
-        running = self._wires.outside(self._arrive(method, path, query, body, headers, passage))
-        try:
-            async with asyncio.timeout(self._answer_s):
-                reply = await asyncio.shield(running)
-        except TimeoutError:
-            telling.say(f"{what}: no answer in time")
-            return Unanswered(f"Koha did not answer within {self._answer_s:g} s")
-        if method == "POST":
-            await self._gate("Koha's answer is there")
-        telling.say(f"{what}: {reply.status if reply else 'connection lost'}")
-        return reply or Unanswered("the connection to Koha was lost before its answer came")
+    def second(self, book: Book, asked: Asked) -> Line:
+        """Tell of the encounter, and let it end as it must."""
+        waiting = self._waiting[asked.patron_id]
+        both, ours = (waiting.asked, asked), [each for each in (waiting.asked, asked) if is_ours(each)]
+        if len(ours) > 1:
+            one, two = (str(payment_of(each.order.note)) for each in ours)
+            self._side.at_once.append((one, two))
+        elif ours:
+            self._tell(waiting.encounter, both, ours[0])
+        return super().second(book, asked)
 
-    async def _arrive(
-        self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str], passage: Passage
-    ) -> Reply | None:
-        await asyncio.sleep(passage.there_s)
-        if passage.harm == "lost":
-            return None
-        if passage.harm == "proxy":
-            return Reply(502, False, b"<html>Bad Gateway</html>")
-        if passage.harm == "slow":
-            await asyncio.sleep(passage.slow_s)
-        planned = {fault.number: fault for fault in self._side.library.faults.planned}
-        reply = await self._side.answer(method, path, query, body, headers)
-        if method == "POST":
-            self._tell_planned(planned.values())
-            self._side.changed()
-        return await self._back(method, path, reply, passage)
+    def _tell(self, encounter: Encounter, both: tuple[Asked, Asked], ours: Asked) -> None:
+        quirk = self._side.telling.quirk
+        other = both[1] if ours is both[0] else both[0]
+        who = "Koha's own button" if other.interface == "intranet" else "another bridge"
+        quirk(f"{who} meets the bridge's credit")
+        loser = both[0] if encounter.first_loses else both[1]
+        match encounter.kind:
+            case FaultKind.DEADLOCK if loser is ours:
+                quirk("two credits at once: deadlock, the bridge's is answered 500")
+            case FaultKind.DEADLOCK:
+                quirk("two credits at once: deadlock, the other one is answered 500")
+            case FaultKind.LOST_UPDATE:
+                quirk("two credits at once: lost update")
+            case _:
+                quirk("two credits at once: both recorded")
 
-    async def _back(self, method: str, path: str, reply: Reply | None, passage: Passage) -> Reply | None:
-        if passage.harm == "slow_after":
-            await asyncio.sleep(passage.slow_s)
-        await asyncio.sleep(passage.back_s)
-        if passage.harm in ("answer_lost", "proxy_after", "truncated", "slow_after") and method == "POST":
-            self._side.telling.fault(16, f"the answer to {method} {path} is lost ({passage.harm})")
-        match passage.harm:
-            case "answer_lost":
-                return None
-            case "proxy_after":
-                return Reply(504, False, b"<html>Gateway Timeout</html>")
-            case "truncated" if reply is not None:
-                return Reply(reply.status, reply.is_json, None, reply.total)
-        return reply
 
-    def _tell_planned(self, planned: Any) -> None:
-        for fault in planned:
-            if fault.hits and fault.kind in _KEPT:
-                self._side.telling.fault(17, f"Koha's credit: {fault.kind}")
-            elif fault.hits and fault.kind is FaultKind.ANSWER_LOST:
-                self._side.telling.fault(16, "Koha drops the connection after booking")
-            elif fault.hits and fault.kind is FaultKind.FORBIDDEN:
-                self._side.telling.fault(21, "Koha refuses the booking: right missing")
-            fault.hits = 0
+def is_ours(asked: Asked) -> bool:
+    """Tell whether a credit is asked for by the bridge that is looked at."""
+    payment_id = payment_of(asked.order.note)
+    return payment_id is not None and not payment_id.startswith(OTHER_BRIDGE)
 
 
 def payment_of(note: str) -> str | None:

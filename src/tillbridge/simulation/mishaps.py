@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from tillbridge.simulation.rules import Held
+from tillbridge.simulation.saying import OLD_SECRET, SECRET, WRONG_SECRET
 from tillbridge.simulation.script import Step
 from tillbridge.simulation.stage import Stage
-from tillbridge.simulation.till_side import OLD_SECRET, SECRET, SOURCE, WRONG_SECRET
+from tillbridge.simulation.till_side import SOURCE
 from tillbridge.simulation.wires import SLOWEST_S, Harm
 from tillbridge.simulators.library.faults import Fault, FaultKind
 from tillbridge.simulators.till.faults import Options
+from tillbridge.simulators.till.payment import STATUS_OF
 from tillbridge.simulators.till.wire import message_hash
 
 T = TypeVar("T")
@@ -52,8 +54,6 @@ TILL_FAULTS: tuple[tuple[str, Options], ...] = (
     ("report_wrong_hash", Options()),
     ("report_other_id", Options()),
 )
-_CLASS = {"report_before_answer": 7, "report_other_id": 8, "report_never": 4, "report_twice": 5, "report_wrong_hash": 9}
-
 KOHA_FAULTS = (
     FaultKind.CREDIT_500_KEPT,
     FaultKind.CREDIT_500_UNAPPLIED,
@@ -61,6 +61,7 @@ KOHA_FAULTS = (
     FaultKind.ANSWER_LOST,
     FaultKind.FORBIDDEN,
     FaultKind.STALL,
+    FaultKind.CREDIT_400,
 )
 
 
@@ -111,18 +112,14 @@ async def till_fault(stage: Stage, step: Step) -> None:
     """Let the till do something odd with the next payment, or the nth."""
     kind, options = _one(TILL_FAULTS, step.pick)
     stage.till.till.faults.add("next", kind, 1, options)
-    if kind in _CLASS:
-        stage.telling.fault(_CLASS[kind], f"the till is going to do this: {kind}")
-    if kind == "report_twice" and options.at_once:
-        stage.telling.fault(10, "the till is going to report twice at once")
+    stage.telling.say(f"the till is going to do this: {kind}")
 
 
 async def rotate(stage: Stage, step: Step) -> None:
     """Let the till sign with the old secret, a wrong one, or the new one again."""
     secret = _one((OLD_SECRET, WRONG_SECRET, SECRET), step.pick)
     stage.till.sign_with(secret)
-    if secret != SECRET:
-        stage.telling.fault(26, f"the till signs with the {secret.replace('-', ' ')}")
+    stage.telling.say(f"the till signs with the {secret.replace('-', ' ')}")
 
 
 async def koha_fault(stage: Stage, step: Step) -> None:
@@ -135,7 +132,7 @@ async def koha_fault(stage: Stage, step: Step) -> None:
 async def koha_away(stage: Stage, step: Step) -> None:
     """Let Koha be away for hours."""
     seconds = HOUR_S * (1 + 3 * step.pick)
-    stage.telling.fault(18, f"Koha is away for {seconds / HOUR_S:.1f} hours")
+    stage.telling.say(f"Koha is away for {seconds / HOUR_S:.1f} hours")
     stage.wires.cut("read", seconds)
     stage.wires.cut("write", seconds)
 
@@ -145,6 +142,11 @@ async def crash(stage: Stage, step: Step) -> None:
     for process in stage.fleet.processes.values():
         if process.number == step.n % stage.setup.processes:
             process.dies_in = 1 + int(step.pick * 12)
+
+
+async def oversleep(stage: Stage, step: Step) -> None:
+    """Let whoever sends the next credit stand still right before its first byte, for longer than anyone waits."""
+    stage.fleet.oversleeps += 1 + step.n % 2
 
 
 async def sleep(stage: Stage, step: Step) -> None:
@@ -175,14 +177,12 @@ async def jump(stage: Stage, step: Step) -> None:
     if stage.setup.processes > 1:
         # What remains: processes that started before and after such a step go by clocks that are as far apart.
         seconds = min(seconds, 17.0)
-    stage.jumped_s += seconds
-    stage.telling.fault(24, f"the clock is set by {seconds:.0f} s")
+    stage.set_clocks(seconds)
 
 
 async def step_clock(stage: Stage, step: Step) -> None:
     """Set the clocks on the walls forward by `n` seconds, however many processes there are; for scripts alone."""
-    stage.jumped_s += step.n
-    stage.telling.fault(24, f"the clock is set by {step.n} s")
+    stage.set_clocks(step.n)
 
 
 # --- forgers, and tills of others ---
@@ -195,23 +195,19 @@ async def forge(stage: Stage, step: Step) -> None:
         return
     address, kind = report_address(held), int(step.pick * 5)
     message = {"Source": SOURCE, "Id": held.payment.id, "Status": 1 - step.n % 2, "Reference": "F1"}
-    body = json.dumps(message | {"Hash": "0" * 64}).encode()
+    body, number, what = json.dumps(message | {"Hash": "0" * 64}).encode(), 9, "a forged report is posted"
     if kind == 1 and stage.till.bodies:
         address, body = stage.till.bodies[step.n % len(stage.till.bodies)]
-        stage.telling.fault(9, "an old report is posted again")
+        what = "an old report is posted again"
     elif kind == 2:  # noqa: PLR2004 - the kinds are counted
-        body = body[: len(body) // 2]
-        stage.telling.fault(9, "half a report is posted")
+        body, what = body[: len(body) // 2], "half a report is posted"
     elif kind == 3:  # noqa: PLR2004 - as above
-        other = "0" * 24
-        body = _signed(message | {"Id": other}, SECRET)
-        stage.telling.fault(8, "a report names another payment than its address")
+        body = _signed(message | {"Id": "0" * 24}, SECRET)
+        number, what = 8, "a report names another payment than its address"
     elif kind == 4:  # noqa: PLR2004 - as above
         body = _signed(message, WRONG_SECRET)
-        stage.telling.fault(8, "a report is signed with the secret of another branch")
-    else:
-        stage.telling.fault(9, "a forged report is posted")
-    await stage.deliver(address, body)
+        number, what = 8, "a report is signed with the secret of another branch"
+    await _post(stage, address, body, number, what)
 
 
 async def odd_report(stage: Stage, step: Step) -> None:
@@ -223,12 +219,12 @@ async def odd_report(stage: Stage, step: Step) -> None:
     address, kind = report_address(held), int(step.pick * 2)
     if kind == 0:
         message["Status"] = (2, 3, 95, 96, 97, 98, "text")[step.n % 7]
-        stage.telling.fault(26, f"a report has the status {message['Status']}")
+        number, what = 26, f"a report has the status {message['Status']}"
     else:
         message |= {"Id": f"{step.n:024X}", "Status": 1, "Reference": f"U{step.n}"}
         address = address.replace(held.payment.id, str(message["Id"]))
-        stage.telling.fault(8, "a paid report for an id that nobody knows")
-    await stage.deliver(address, _signed(message, SECRET))
+        number, what = 8, "a paid report for an id that nobody knows"
+    await _post(stage, address, _signed(message, SECRET), number, what)
 
 
 async def lie(stage: Stage, step: Step) -> None:
@@ -236,12 +232,24 @@ async def lie(stage: Stage, step: Step) -> None:
     held = stage.payment(step.n)
     if held is None:
         return
-    stage.till.lies.add(held.payment.id)
     status = _one(LIES, step.pick)
+    there = stage.till.truth(held.payment.id)
+    true = there is not None and STATUS_OF[there.state] == status
+    if not true:
+        stage.till.lies.add(held.payment.id)
     reference = f"L{step.at:.0f}" if status == 1 else None
     message: dict[str, object] = {"Source": SOURCE, "Id": held.payment.id, "Status": status, "Reference": reference}
-    stage.telling.fault(8, f"a till reports {status} for {held.payment.id}, whatever it has")
-    await stage.deliver(report_address(held), _signed(message, SECRET))
+    body = _signed(message, SECRET)
+    stage.till.note_said(json.loads(body), true=true)
+    await _post(stage, report_address(held), body, 8, f"a till reports {status} for {held.payment.id}, whatever it has")
+
+
+async def _post(stage: Stage, address: str, body: bytes, number: int, what: str) -> None:
+    """Post a report, and count the fault where the bridge has answered."""
+    stage.telling.say(what)
+    status, _ = await stage.deliver(address, body)
+    if status is not None:
+        stage.telling.fault(number, what)
 
 
 def report_address(held: Held) -> str:

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What people do: clerks, cashiers, customers, librarians and supervisors; honest, and sometimes mistaken."""
+"""What people do: clerks, cashiers, customers and supervisors; honest, and sometimes mistaken."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from decimal import Decimal
 from random import Random
 
 from tillbridge.domain.lifecycle import Collection
 from tillbridge.domain.payment import Payment
+from tillbridge.errors import Declined
 from tillbridge.service.deciding import agree, decide_case, decide_payment, refuse, withdraw
 from tillbridge.service.resolving import Action, Word, fitting, matter_of_case, stop_waiting
 from tillbridge.service.sending import wish_to_cancel
@@ -18,8 +18,7 @@ from tillbridge.service.store_port import Case
 from tillbridge.simulation.rules import Held
 from tillbridge.simulation.script import Step
 from tillbridge.simulation.stage import Stage
-from tillbridge.simulators.library import corrections
-from tillbridge.simulators.library.facts import CreditOrder, Line, NotPossibleError, Side
+from tillbridge.simulators.library.facts import Side
 from tillbridge.simulators.till.faults import Options
 from tillbridge.simulators.till.payment import NotNowError
 
@@ -29,23 +28,44 @@ SUPERVISORS = ("sari", "otto")
 
 async def start(stage: Stage, step: Step) -> None:
     """Let a clerk send a patron's charges to the till."""
-    draws = Random(f"start/{step.pick}")  # noqa: S311 - a simulation, no secret
-    request = _request(stage, step.n, draws)
-    if request is None:
-        return
-    if request.sum_minor is not None:
-        stage.telling.fault(22, f"a partial sum of {request.sum_minor} cents")
+    await _start(stage, step)
+
+
+async def _start(stage: Stage, step: Step) -> bool:
+    """Start a payment; return whether there was anything to pay."""
+    request = _request(stage, step.n, Random(f"start/{step.pick}"))  # noqa: S311 - a simulation, no secret
+    if request is not None:
+        await _begin(stage, request)
+    return request is not None
+
+
+async def _begin(stage: Stage, request: StartRequest) -> None:
     stage.telling.say(f"{request.clerk} starts a payment for patron {request.patron_id}")
     surname = stage.library.book.patrons[int(request.patron_id or 0)].surname
     await stage.fleet.call(lambda world: start_payment(world, request))
+    if request.sum_minor is not None:
+        stage.telling.fault(22, f"a partial sum of {request.sum_minor} cents")
     if not surname.isascii() or any(sign in surname for sign in ";&'\"<"):
         stage.telling.fault(25, f"a patron named {surname}")
 
 
 async def start_twice(stage: Stage, step: Step) -> None:
     """Let a clerk click twice, or two clerks start at once for one patron."""
-    stage.telling.fault(11, "the same charges are started twice at once")
-    await asyncio.gather(start(stage, step), start(stage, step), return_exceptions=True)
+    both = await asyncio.gather(_start(stage, step), _start(stage, step), return_exceptions=True)
+    if all(result is True or isinstance(result, Declined) for result in both):
+        stage.telling.fault(11, "the same charges were started twice at once")
+
+
+async def start_other(stage: Stage, step: Step) -> None:
+    """Let another clerk send something to the till that no payment has begun yet, of any patron."""
+    del step
+    taken = {line.charge_id for held in stage.known.values() for line in held.payment.lines}
+    for patron_id in stage.library.book.patrons:
+        debits = stage.library.book.open_lines(patron_id, Side.DEBIT)
+        free = tuple(Chosen(str(line.line_id)) for line in debits if str(line.line_id) not in taken)
+        if free:
+            await _begin(stage, StartRequest("CPL", "10", "ville", patron_id=str(patron_id), charges=free))
+            return
 
 
 async def start_again(stage: Stage, step: Step) -> None:
@@ -88,9 +108,9 @@ async def cancel(stage: Stage, step: Step) -> None:
     held = stage.payment(step.n)
     if held is not None:
         there = stage.till.truth(held.payment.id)
+        await stage.fleet.call(lambda world: wish_to_cancel(world, held.payment.id, "anna"))
         if there is not None and there.state in ("waiting", "paid"):
             stage.telling.fault(12, "a clerk cancels while the till has the payment")
-        await stage.fleet.call(lambda world: wish_to_cancel(world, held.payment.id, "anna"))
 
 
 async def stop(stage: Stage, step: Step) -> None:
@@ -107,9 +127,15 @@ async def word(stage: Stage, step: Step) -> None:
     said = true_word(stage, held.payment, "anna")
     if step.pick < 0.25:  # noqa: PLR2004 - one in four
         wrong = Action.NOT_PAID if said.action is Action.PAID else Action.PAID
-        said = Word(wrong, "anna", "I looked, and was mistaken", f"M{step.at:.0f}")
+        said = Word(wrong, "anna", "I looked, and was mistaken", _line_beside(stage, held) or f"M{step.at:.0f}")
     second = step.pick > 0.7  # noqa: PLR2004 - some libraries want a second look
     await stage.fleet.call(lambda world: decide_payment(world, held.payment.id, said, second_look=second))
+
+
+def _line_beside(stage: Stage, held: Held) -> str | None:
+    """Return the receipt of another payment, which stands beside the right one on the till's list."""
+    others = (stage.till.truth(payment_id) for payment_id in stage.known if payment_id != held.payment.id)
+    return next((there.receipt_number for there in others if there is not None and there.state == "paid"), None)
 
 
 def true_word(stage: Stage, payment: Payment, person: str) -> Word:
@@ -186,124 +212,7 @@ async def other_sum(stage: Stage, step: Step) -> None:
     by = (-2, -1, 1, 2, -5, 40, 150)[int(step.pick * 7)]
     total = max(1, held.payment.total.minor + by)
     stage.till.till.faults.add(held.payment.id, "report_other_sum", 1, Options(minor=total))
-    stage.telling.fault(22 if abs(by) <= 2 else 8, f"the till will take {total} cents")  # noqa: PLR2004 - cash rounding
-
-
-# --- librarians ---
-
-
-def _not_racing(stage: Stage) -> None:
-    """Know which bookings are under way, so that money that lands elsewhere is known to be the racer's doing."""
-    for payment_id, held in stage.known.items():
-        if str(held.payment.booking) in ("due", "booking", "unknown"):
-            stage.library.raced.add(payment_id)
-
-
-def _debit(stage: Stage, step: Step) -> Line | None:
-    book = stage.library.book
-    debits = [line for line in book.lines.values() if line.side is Side.DEBIT and line.outstanding > 0]
-    return debits[int(step.pick * len(debits))] if debits else None
-
-
-async def grow(stage: Stage, step: Step) -> None:
-    """Let a charge grow in the night."""
-    if debit := _debit(stage, step):
-        _not_racing(stage)
-        corrections.grow(stage.library.book, debit.line_id, Decimal("0.20"))
-        stage.telling.fault(19, f"charge {debit.line_id} grows")
-
-
-async def write_off(stage: Stage, step: Step) -> None:
-    """Let a librarian write a charge off."""
-    debit = _debit(stage, step)
-    if debit is not None and debit.patron_id is not None:
-        _not_racing(stage)
-        corrections.write_off(stage.library.book, debit.line_id)
-        stage.telling.fault(19, f"charge {debit.line_id} is written off")
-
-
-async def pay_in_koha(stage: Stage, step: Step) -> None:
-    """Let a librarian take money with Koha's own button."""
-    debit = _debit(stage, step)
-    if debit is not None and debit.patron_id is not None:
-        _not_racing(stage)
-        half = (debit.outstanding / 2).quantize(Decimal("0.01")) or debit.outstanding
-        amount = debit.outstanding if step.n % 2 else half
-        corrections.pay(stage.library.book, debit.patron_id, CreditOrder(amount, line_ids=(debit.line_id,)))
-        stage.telling.fault(19, f"{amount} of charge {debit.line_id} is paid with Koha's own button")
-
-
-async def change_charge(stage: Stage, step: Step) -> None:
-    """Let one of a payment's own charges be paid in Koha, be written off, or grow."""
-    held = stage.payment(step.n)
-    if held is None:
-        return
-    book = stage.library.book
-    own = [line for line in book.lines.values() if str(line.line_id) == held.payment.lines[-1].charge_id]
-    owed = [line.line_id for line in own if line.outstanding > 0 and line.patron_id is not None]
-    if not owed:
-        return
-    open_debits = [line.line_id for line in book.lines.values() if line.side is Side.DEBIT and line.outstanding > 0]
-    place = (open_debits.index(owed[0]) + 0.5) / len(open_debits)
-    deed = (pay_in_koha, write_off, grow)[int(step.pick * 3)]
-    await deed(stage, replace(step, pick=place))
-
-
-async def void(stage: Stage, step: Step) -> None:
-    """Let a librarian void a credit of ours."""
-    if (held := stage.payment(step.n)) is not None:
-        void_credits(stage, held.payment.id)
-
-
-def void_credits(stage: Stage, payment_id: str) -> int:
-    """Void every credit of a payment; return how many there were."""
-    valid = stage.library.valid_credits(payment_id)
-    for line in valid:
-        _not_racing(stage)
-        corrections.void(stage.library.book, line.line_id)
-        stage.library.voided.add(payment_id)
-        stage.telling.say(f"a librarian voids credit {line.line_id} of {payment_id}")
-    return len(valid)
-
-
-def apply_credits(stage: Stage, held: Held) -> None:
-    """Apply what is left of a payment's credits to its own charges, as the case asks for."""
-    book = stage.library.book
-    own = [int(line.charge_id) for line in held.payment.lines if book.lines[int(line.charge_id)].outstanding > 0]
-    for line in stage.library.valid_credits(held.payment.id):
-        if line.outstanding and own:
-            try:
-                corrections.apply_by_hand(book, line.line_id, own)
-            except NotPossibleError:
-                continue
-            stage.telling.say(f"a librarian applies credit {line.line_id} of {held.payment.id}")
-
-
-async def merge(stage: Stage, step: Step) -> None:
-    """Let a librarian merge two patrons."""
-    gone, heir = stage.patron(step.n), stage.patron(step.n + 1)
-    if gone != heir and {gone, heir} <= stage.library.book.patrons.keys():
-        _not_racing(stage)
-        corrections.merge(stage.library.book, gone, heir)
-        stage.library.heirs[gone] = heir
-        stage.telling.fault(20, f"patron {gone} is merged into {heir}")
-
-
-async def delete(stage: Stage, step: Step) -> None:
-    """Let a librarian delete a patron."""
-    gone = stage.patron(step.n)
-    if gone in stage.library.book.patrons:
-        _not_racing(stage)
-        corrections.delete(stage.library.book, gone)
-        stage.telling.fault(20, f"patron {gone} is deleted")
-
-
-async def delete_payer(stage: Stage, step: Step) -> None:
-    """Let a librarian delete the patron of a payment, or merge them into another one."""
-    held = stage.payment(step.n)
-    if held is not None:
-        n = int(held.payment.patron_id) - stage.patron(0)
-        await (delete if step.pick < 0.5 else merge)(stage, replace(step, n=n))  # noqa: PLR2004 - half and half
+    stage.telling.say(f"the till will take {total} cents")
 
 
 # --- supervisors ---

@@ -60,6 +60,7 @@ def play(script: Script) -> Outcome:
         except StuckError as stuck:
             broken = str(stuck)
         finally:
+            stage.count_cases()
             stage.loop.bury()
             asyncio.events.set_event_loop(None)
             stage.loop.close()

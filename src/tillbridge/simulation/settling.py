@@ -14,10 +14,11 @@ from tillbridge.service.deciding import agree, decide_case
 from tillbridge.service.resolving import Action, Word
 from tillbridge.service.store_port import Case, CaseKind
 from tillbridge.simulation.bridge import GoneError
-from tillbridge.simulation.people import apply_credits, fitting_actions, true_word, void_credits
+from tillbridge.simulation.librarians import apply_credits, void_credits
+from tillbridge.simulation.people import fitting_actions, true_word
 from tillbridge.simulation.rules import Held, check_rest, held_in, need
+from tillbridge.simulation.saying import SECRET
 from tillbridge.simulation.stage import Stage
-from tillbridge.simulation.till_side import SECRET
 
 ROUND_S = 300.0
 MOST_ROUNDS = 60

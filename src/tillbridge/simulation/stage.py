@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
@@ -20,8 +21,9 @@ from tillbridge.domain.lifecycle import (
     Standing,
 )
 from tillbridge.service.reporting import Reply, take_report
-from tillbridge.simulation.bridge import Database, Fleet, GoneError
+from tillbridge.simulation.bridge import Fleet, GoneError
 from tillbridge.simulation.chance import Chance
+from tillbridge.simulation.database import Database
 from tillbridge.simulation.library_side import FIRST_PATRON, LibrarySide
 from tillbridge.simulation.loop import VirtualLoop
 from tillbridge.simulation.rules import (
@@ -67,26 +69,37 @@ class Stage:
         telling.clock = self.loop.time
         self.jumped_s = 0.0
         """How far the clocks on the walls were set since the start."""
+        self._unseen_s = 0.0
         self.inline = InlineStore()
         self.database = Database(self.inline, telling, self.now, self.loop.time, alone=setup.processes == 1)
         self.database.committed = self.committed
         self.wires = Wires(self.loop, self.chance.of("wires"), telling)
         self.till = TillSide(setup, self.wires, telling, self.chance.of("till"), self.now)
         self.till.deliver = self.deliver
-        self.library = LibrarySide(setup, telling, self.loop.time, self.now)
+        self.library = LibrarySide(setup, telling, self.loop.time, self.now, self.chance.of("koha"))
         self.library.changed = self.credited
         draws = self.chance.of("fleet")
         self.fleet = Fleet(setup, self.loop, self.database, self.wires, self.till, self.library, telling, draws)
         self.broken: BrokenRule | None = None
         self.found_broken: asyncio.Future[None] = self.loop.create_future()
+        self._arriving: Counter[str] = Counter()
         self.acknowledged: set[tuple[str, object]] = set()
         """Reports that the bridge has answered 200: payment and status."""
         self.known: dict[str, Held] = {}
         """Every payment as it was after its last change."""
         self.cards = [patron.cardnumber for patron in self.library.book.patrons.values()]
 
+    def set_clocks(self, by_s: float) -> None:
+        """Set the clocks on the walls; it counts once somebody looks at one."""
+        self.jumped_s += by_s
+        self._unseen_s += by_s
+        self.telling.say(f"the clock is set by {by_s:.0f} s")
+
     def now(self) -> float:
         """Return the time on the wall, in seconds since 1970."""
+        if self._unseen_s:
+            self.telling.fault(24, f"somebody looks at a clock that was set by {self._unseen_s:.0f} s")
+            self._unseen_s = 0.0
         return self.setup.start + self.loop.time() + self.jumped_s
 
     def patron(self, n: int) -> int:
@@ -101,6 +114,9 @@ class Stage:
     async def deliver(self, address: str, body: bytes) -> tuple[int | None, str]:
         """Take a report to one of the processes, as the web does."""
         payment_id = unquote(urlsplit(address).path.split("/")[-2])
+        if self._arriving[payment_id]:
+            self.telling.fault(10, f"two reports of {payment_id} come at once")
+        self._arriving[payment_id] += 1
         try:
             reply: Reply = await self.fleet.call(
                 lambda world: take_report(world, ("city",), body, payment_id), REPORT_LIMIT_S
@@ -110,6 +126,8 @@ class Stage:
         except Exception as error:  # noqa: BLE001 - the web answers 503 or 500, and the till does not care which
             self.telling.say(f"the bridge cannot take a report: {type(error).__name__}")
             return 503, "unavailable"
+        finally:
+            self._arriving[payment_id] -= 1
         self.telling.say(f"a report of {payment_id} is answered {reply.status} {reply.why}".rstrip())
         if reply.status == 200:  # noqa: PLR2004 - HTTP
             self.judged(lambda: need(self._is_stored(body), "a report was acknowledged and not stored"))
@@ -127,6 +145,11 @@ class Stage:
         finally:
             connection.rollback()
 
+    def count_cases(self) -> None:
+        """Count every case that there has been, by kind, also those that belong to no payment."""
+        kinds = self._read(lambda: self.inline.connection.exec_driver_sql("SELECT kind FROM open_case").scalars().all())
+        self.telling.cases.update(kinds)
+
     # --- the rules ---
 
     def committed(self, events: Sequence[Event]) -> None:
@@ -136,6 +159,9 @@ class Stage:
 
     def credited(self) -> None:
         """Look at what the library system has, now that a credit has come."""
+        for one, two in self.library.at_once:
+            lone = {one, two} - self.library.overslept
+            self.judged(lambda: need(len(lone) < 2, "two credits for one patron were at work at the same time"))  # noqa: B023, PLR2004 - looked at now
         for held in self.known.values():
             self.judged(lambda held=held: self.check_credits(held))  # type: ignore[misc]
 
@@ -164,8 +190,6 @@ class Stage:
         self.known[payment_id] = held
         check_held(held)
         self.telling.events(held.events, len(new))
-        for case in held.cases:
-            self.telling.case(case.id, case.kind)
         self._check_truth(held)
         self.check_credits(held)
         self._check_locks()
@@ -184,7 +208,7 @@ class Stage:
     def _check_truth(self, held: Held) -> None:
         payment = held.payment
         there = self.till.truth(payment.id)
-        check_sends(held, 0 if there is None else there.sent_count)
+        check_sends(held, self.till.sent[payment.id])
         may_be = MAY_BE_TRUE.get(payment.standing)
         if may_be is not None and payment.id not in self.till.lies:
             state = NOT_THERE if there is None else there.state

@@ -8,67 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tillbridge.domain.history import Event
-from tillbridge.domain.lifecycle import (
-    BOOKING,
-    COLLECTION,
-    CREATED,
-    PAID_CLERK,
-    Booking,
-    Done,
-    Heard,
-    Reaction,
-    Standing,
-    advance,
-    hear,
-)
-
-FAULTS = {
-    1: "request lost",
-    2: "answer lost",
-    3: "till slow",
-    4: "report lost",
-    5: "report doubled",
-    6: "reports reordered",
-    7: "report before our own request returned",
-    8: "report for an unknown id, another payment, another amount",
-    9: "forged, replayed, damaged reports",
-    10: "two reports at once",
-    11: "double click, two clerks on one patron",
-    12: "clerk cancels while the customer pays",
-    13: "crash",
-    14: "process paused past its lease",
-    15: "database away, serialisation failure, disk full",
-    16: "booking stored but answer lost",
-    17: "library system answers 500 although it booked, or booked without applying",
-    18: "library system away for hours",
-    19: "charge paid, grown, written off meanwhile",
-    20: "patron merged or deleted",
-    21: "booking refused",
-    22: "partial sums, cash rounding",
-    23: "reversal before, during and after booking",
-    24: "clock jumps, midnight, summer time",
-    25: "odd characters",
-    26: "secret rotated, wrong secret, 97, 98, 99",
-}
-"""The classes of faults of the design, by their numbers."""
-
-NOT_REACHED = frozenset(
-    {
-        (Booking.REVERSAL_DUE, Done.REVERSAL_STARTED),
-        (Booking.REVERSING, Done.REVERSAL_UNCLEAR),
-        (Booking.REVERSING, Done.REVERSAL_SEEN),
-    }
-)
-"""Rows for library systems that can be told to take a credit back; Koha over plain REST cannot."""
-
-Row = tuple[Standing, Heard] | tuple[Booking, Done]
-ROWS: tuple[Row, ...] = (*COLLECTION, *(row for row in BOOKING if row not in NOT_REACHED))
-
-
-def name_of(row: Row) -> str:
-    """Write a row of a table as a person would."""
-    machine = "booking " if isinstance(row[0], Booking) else ""
-    return f"{machine}{row[0]} + {row[1]}"
+from tillbridge.domain.lifecycle import CREATED, PAID_CLERK, Booking, Done, Heard, Reaction, Standing, advance, hear
+from tillbridge.simulation.reaching import FAULTS, QUIRKS, TABLES, Row, name_of
 
 
 @dataclass
@@ -80,7 +21,7 @@ class Telling:
     rows: Counter[str] = field(default_factory=Counter)
     states: Counter[str] = field(default_factory=Counter)
     cases: Counter[str] = field(default_factory=Counter)
-    _seen: set[int] = field(default_factory=set)
+    quirks: Counter[str] = field(default_factory=Counter)
     clock: Callable[[], float] = lambda: 0.0
 
     def say(self, text: str) -> None:
@@ -92,11 +33,17 @@ class Telling:
         self.faults[number] += 1
         self.say(f"fault {number} ({FAULTS[number]}): {text}")
 
-    def case(self, number: int, kind: str) -> None:
-        """Count an open case, once."""
-        if number not in self._seen:
-            self._seen.add(number)
-            self.cases[kind] += 1
+    def quirk(self, name: str) -> None:
+        """Tell that Koha has done one of the things that it does beside its promises."""
+        assert name in QUIRKS  # noqa: S101 - or it would be counted for nothing
+        self.quirks[name] += 1
+        self.say(f"Koha: {name}")
+
+    @property
+    def tables(self) -> dict[str, Counter[str]]:
+        """Return the counts as `TABLES` names them."""
+        faults = Counter({f"{number} {FAULTS[number]}": count for number, count in self.faults.items()})
+        return dict(zip(TABLES, (faults, self.quirks, self.states, self.rows, self.cases), strict=True))
 
     def events(self, history: Sequence[Event], new: int) -> None:
         """Count the rows that the last `new` events of a payment's history went by."""

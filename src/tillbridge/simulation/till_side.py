@@ -4,30 +4,46 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from random import Random
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
-from tillbridge.registers.ceepos.client import Client, Limits, NotReceived, Received, Target
+from tillbridge.simulation.loop import Life
+from tillbridge.simulation.saying import (
+    GOOD,
+    REFUSED,
+    SECRET,
+    Message,
+    Said,
+    outcome_of,
+    read_message,
+    signer,
+    sum_of,
+)
 from tillbridge.simulation.script import Setup
 from tillbridge.simulation.telling import Telling
 from tillbridge.simulation.wires import Passage, Wires
 from tillbridge.simulators.till import Outside, Till, TillSettings
 from tillbridge.simulators.till.book import Book
+from tillbridge.simulators.till.faults import ReportPlan
 from tillbridge.simulators.till.inbound import payment_id_of
 from tillbridge.simulators.till.messages import Reply
-from tillbridge.simulators.till.payment import Payment
+from tillbridge.simulators.till.payment import STATUS_OF, Payment
 from tillbridge.simulators.till.reporter import Reporter
+from tillbridge.simulators.till.till import Taken
 
 SOURCE, OFFICES = "KOHA", {"10": "Kassa 1", "11": "Kassa 2"}
-SECRET, OLD_SECRET, WRONG_SECRET = "new-secret", "old-secret", "wrong-secret"
 REPORT_LIMIT_S = 30.0
-_CUT = 40
+CUT = 40
+"""How many bytes a message loses that is damaged or breaks off."""
 _TELLS_AN_END = (0, 99)
 """Statuses that say that nothing was collected."""
+_ROUNDING_MINOR = 2
 
 Deliver = Callable[[str, bytes], Awaitable[tuple[int | None, str]]]
 """Carries a report to the bridge: address and body; returns HTTP status and text."""
@@ -52,7 +68,17 @@ class TillSide:
         """Every report that was posted, with its address."""
         self.lies: set[str] = set()
         """Payments of which the till has said what is not so."""
+        self.said: dict[str, list[Said]] = {}
+        """Every outcome that was named with proof, by payment, whether it has reached the bridge or not."""
+        self.sent: Counter[str] = Counter()
+        """How often the bridge has sent a payment's order: of each at least one byte has gone out."""
+        self.arrived: Counter[str] = Counter()
+        """How many of these orders the till has read."""
+        self.in_flight: dict[str, Life | None] = {}
+        """Payments of which a process of the bridge, dead ones too, waits for an answer."""
+        self._tls = setup.tls
         self._order: dict[str, list[int]] = {}
+        self._delivered: set[tuple[str, bytes]] = set()
 
     @staticmethod
     def _settings(setup: Setup) -> TillSettings:
@@ -81,6 +107,13 @@ class TillSide:
         payment = self.truth(payment_id)
         return payment.collected_minor if payment is not None and payment.state == "paid" else 0
 
+    def note_said(self, message: Message, *, true: bool, answer: bool = False) -> None:
+        """Keep an outcome that was named with proof; a refusal over a verified connection needs none."""
+        said = outcome_of(message, true=true)
+        trusted = signer(message) in GOOD or (answer and self._tls and message.get("Status") == REFUSED)
+        if said is not None and trusted:
+            self.said.setdefault(str(message.get("Id")), []).append(said)
+
     async def exchange(self, body: bytes, passage: Passage) -> Reply | None:
         """Take a request as the server does; None drops the connection."""
         await asyncio.sleep(passage.there_s)
@@ -88,19 +121,41 @@ class TillSide:
         if self.till.faults.drops_unread():
             self._telling.fault(1, f"the till drops the connection of {payment_id} unread")
             return None
+        self.arrived[payment_id] += 1
         taken = self.till.take_in(body)
         if isinstance(taken, Reply):
             self._telling.say(f"the till answers at once: {taken.body[:120]!r}")
+            self._note_answer(payment_id, taken)
             return taken
         self._telling.say(f"the till has payment {payment_id}")
         if taken.plan.status in _TELLS_AN_END and taken.plan.collected:
             self.lies.add(payment_id)
-        if taken.plan.status is not None:
-            self._telling.fault(26, f"the till answers {taken.plan.status}")
-        if taken.plan.delay_s:
-            self._telling.fault(3, f"the till answers {taken.plan.delay_s:.0f} s late")
         with self.till.answering(taken):
-            return await self.till.answer(taken)
+            reply = await self.till.answer(taken)
+        self._tell_answered(taken, reply)
+        return reply
+
+    def _tell_answered(self, taken: Taken, reply: Reply | None) -> None:
+        plan, payment_id = taken.plan, taken.payment_id
+        self._note_answer(payment_id, reply)
+        if plan.delay_s:
+            self._telling.fault(3, f"the till answers {plan.delay_s:.0f} s late")
+        if plan.ending != "message" or not plan.right_hash:
+            self._telling.fault(2, f"the till's answer about {payment_id} is none: {plan.ending}")
+        elif plan.status is not None:
+            self._telling.fault(26, f"the till answers {plan.status}")
+
+    def _note_answer(self, payment_id: str, reply: Reply | None) -> None:
+        message = None if reply is None else read_message(reply.body)
+        there = self.truth(payment_id)
+        if message is not None:
+            true = there is not None and STATUS_OF[there.state] == message.get("Status")
+            self._tell_signer(signer(message), f"the answer about {payment_id}")
+            self.note_said(message, true=true, answer=True)
+
+    def _tell_signer(self, secret: str | None, what: str) -> None:
+        if secret not in (None, SECRET):
+            self._telling.fault(26, f"{what} is signed with the {secret.replace('-', ' ')}")
 
     def _reporter(side: TillSide) -> type[Reporter]:  # noqa: N805 - the class below has the other one
         class VirtualReporter(Reporter):
@@ -109,8 +164,15 @@ class TillSide:
             def __init__(self, settings: TillSettings, book: Book, outside: Outside) -> None:
                 super().__init__(settings, book, outside)
 
+            async def post(self, payment: Payment, plan: ReportPlan) -> None:
+                """Post the report, or leave it out."""
+                if not plan.copies:
+                    side._telling.fault(4, f"the till posts no report of {payment.payment_id}")
+                await super().post(payment, plan)
+
             async def exchange(self, address: str, body: bytes) -> tuple[int | None, str]:
                 """Post a body once."""
+                side.note_said(read_message(body) or {}, true=True)
                 return await side.post(address, body)
 
         return VirtualReporter
@@ -124,94 +186,63 @@ class TillSide:
                 self._telling.fault(4, f"report {number} is lost")
                 return None, "lost"
             case "doubled" | "doubled_at_once" as how:
-                self._telling.fault(5, f"report {number} is doubled on its way")
+                self._telling.say(f"report {number} is doubled on its way")
                 pause = 0.0 if how == "doubled_at_once" else passage.slow_s
-                if not pause:
-                    self._telling.fault(10, f"report {number} arrives twice at once")
                 self._wires.outside(self._deliver(address, body, number, passage.there_s + pause))
             case "damaged":
-                self._telling.fault(9, f"report {number} is damaged on its way")
-                body = body[: len(body) - _CUT]
+                body = body[: len(body) - CUT]
             case "slow":
                 await asyncio.sleep(passage.slow_s)
         answer = await self._deliver(address, body, number, passage.there_s)
         await asyncio.sleep(passage.back_s)
         if passage.harm in ("answer_lost", "truncated", "proxy_after"):
-            self._telling.fault(5, f"the answer to report {number} is lost, so the till repeats it")
+            self._telling.say(f"the answer to report {number} is lost, so the till repeats it")
             return None, "no answer"
         return answer
 
     async def _deliver(self, address: str, body: bytes, number: int, pause_s: float) -> tuple[int | None, str]:
         await asyncio.sleep(pause_s)
+        assert self.deliver is not None  # noqa: S101 - the bridge is there before the till has anything to say
+        life = self.in_flight.get(_address_id(address))
+        waits = life is not None and life.alive
+        answer = await self.deliver(address, body)
+        if answer[0] is not None:
+            self._tell_delivered(address, body, number, waits=waits)
+        return answer
+
+    def _tell_delivered(self, address: str, body: bytes, number: int, *, waits: bool) -> None:
+        """Tell which faults a report has brought with it, now that the bridge has answered it."""
+        fault, message = self._telling.fault, read_message(body)
         arrived = self._order.setdefault(address, [])
         if any(number < other for other in arrived):
-            self._telling.fault(6, f"report {number} comes after a later one")
+            fault(6, f"report {number} comes after a later one")
         arrived.append(number)
-        assert self.deliver is not None  # noqa: S101 - the bridge is there before the till has anything to say
-        return await self.deliver(address, body)
+        if (address, body) in self._delivered:
+            fault(5, f"report {number} says again what was said before")
+        self._delivered.add((address, body))
+        if message is None:
+            fault(9, f"report {number} is damaged")
+            return
+        self._tell_signed(message, number)
+        if message.get("Id") != _address_id(address):
+            fault(8, f"report {number} is for an id that nobody knows")
+        elif waits:
+            fault(7, f"report {number} is there before our own request has returned")
+        self._tell_sum(message, number)
+
+    def _tell_signed(self, message: Message, number: int) -> None:
+        secret = signer(message)
+        self._tell_signer(secret, f"report {number}")
+        if secret is None:
+            self._telling.fault(9, f"report {number} is signed wrongly")
+
+    def _tell_sum(self, message: Message, number: int) -> None:
+        named, there = sum_of(message), self.truth(str(message.get("Id")))
+        if named is not None and there is not None and named != there.total_minor:
+            differs = abs(named - there.total_minor)
+            self._telling.fault(22 if differs <= _ROUNDING_MINOR else 8, f"report {number} names {named} cents")
 
 
-class VirtualClient(Client):
-    """Be the adapter's client over the virtual network."""
-
-    def __init__(self, side: TillSide, wires: Wires, telling: Telling, gate: Callable[[str], Awaitable[None]]) -> None:
-        super().__init__()
-        self._side, self._wires, self._telling, self._gate = side, wires, telling, gate
-
-    async def post(
-        self, target: Target, body: bytes, limits: Limits, on_written: Callable[[], None] | None = None
-    ) -> Received | NotReceived:
-        """Send `body` once and return what came."""
-        del target
-        passage = self._wires.pass_on("till")
-        await asyncio.sleep(passage.there_s / 4)
-        if passage.harm == "refused":
-            self._telling.say("the register server refuses the connection")
-            return NotReceived("the register server refuses the connection", connected=False)
-        if passage.harm == "unreachable":
-            await asyncio.sleep(limits.connect_s)
-            return NotReceived(f"no connection to the register server within {limits.connect_s:g} s", connected=False)
-        arriving = self._wires.outside(self._carried(body, passage))
-        if on_written is not None:
-            on_written()
-        try:
-            async with asyncio.timeout(limits.answer_s):
-                reply = await asyncio.shield(arriving)
-        except TimeoutError:
-            return NotReceived(f"the register server gave no whole answer within {limits.answer_s:g} s", True)
-        await self._gate("the till's answer is there")
-        return _received(reply, passage)
-
-    async def close(self) -> None:
-        """Do nothing: there are no connections."""
-
-    async def _carried(self, body: bytes, passage: Passage) -> Reply | None:
-        payment_id = payment_id_of(body)
-        if passage.harm == "lost":
-            self._telling.fault(1, f"the request of {payment_id} is lost on its way to the till")
-            await asyncio.sleep(passage.there_s)
-            return None
-        exchange = self._side.exchange(body, passage)
-        if passage.harm in ("answer_lost", "proxy_after", "truncated", "proxy"):
-            self._telling.fault(2, f"the till's answer about {payment_id} will be lost ({passage.harm})")
-            running = self._wires.outside(exchange)
-            await asyncio.wait((running,), timeout=passage.slow_s)
-            if running.done():
-                return running.result()
-            return None
-        reply = await exchange
-        await asyncio.sleep(passage.back_s)
-        return reply
-
-
-def _received(reply: Reply | None, passage: Passage) -> Received | NotReceived:
-    match passage.harm:
-        case "answer_lost":
-            return NotReceived("the connection to the register server was lost", connected=True)
-        case "proxy" | "proxy_after":
-            return Received(502, b"<html>Bad Gateway</html>")
-        case "truncated" if reply is not None:
-            return Received(reply.http_status, reply.body[: len(reply.body) - _CUT])
-    if reply is None:
-        return NotReceived("the register server closed the connection before a whole answer came", connected=True)
-    return Received(reply.http_status, reply.body)
+def _address_id(address: str) -> str:
+    """Return the payment that the address of a report names."""
+    return unquote(urlsplit(address).path.split("/")[-2])

@@ -49,7 +49,7 @@ class Wires:
         self._armed[link].append((harm, slow_s))
 
     def cut(self, link: Link, seconds: float) -> None:
-        """Let nothing get through on a link for some time."""
+        """Let nothing get through to the library system on a link for some time."""
         self._down_until[link] = max(self._down_until[link], self._loop.time() + seconds)
 
     def heal(self) -> None:
@@ -62,6 +62,7 @@ class Wires:
         """Decide about a message."""
         there, back = (0.005 + 0.2 * self._draws.random() ** 3 for _ in range(2))
         if self._loop.time() < self._down_until[link]:
+            self._telling.fault(18, f"nothing gets through to Koha ({link})")
             return Passage("refused", there, back)
         if self._armed[link]:
             harm, slow_s = self._armed[link].popleft()

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A process that slept right before the first byte of a credit sends it long after another one has gone on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from support.fakes import report
+from support.steps import begun, collected, decide, tasks, the_case
+from support.worlds import Bench
+from tillbridge.domain.lifecycle import Booking
+from tillbridge.service.library_port import BookingAnswer, CreditOrder
+from tillbridge.service.resolving import Action
+from tillbridge.service.store_port import CaseKind, TaskKind
+
+PAYMENT = "1".zfill(24)
+
+
+async def _asleep(bench: Bench, fault: str = "late") -> Callable[[], Awaitable[None]]:
+    """Let one process sleep before the first byte of its credit; return what wakes it, to the end of its task."""
+    await collected(bench, "3")
+    bench.library.add_charge("9", "50")
+    record = bench.library.record
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def sleeping(order: CreditOrder) -> BookingAnswer:
+        bench.library.record = record  # type: ignore[method-assign]
+        reached.set()
+        await go_on.wait()
+        bench.library.faults.appendleft(fault)
+        return await record(order)
+
+    bench.library.record = sleeping  # type: ignore[method-assign]
+    first = await begun(bench, "first", reached)
+
+    async def wake() -> None:
+        go_on.set()
+        await first
+
+    return wake
+
+
+async def _booked_by_another(bench: Bench) -> None:
+    for _ in range(4):
+        await bench.wait_and_work(310)
+    assert (await bench.payment(PAYMENT)).booking is Booking.BOOKED
+
+
+async def test_a_request_that_comes_late_beside_a_booked_one_is_a_case_once_it_is_there(bench: Bench) -> None:
+    wake = await _asleep(bench)
+    await _booked_by_another(bench)
+    await wake()
+    bench.library.land()
+    assert await bench.cases() == []
+    await bench.wait_and_work(600)
+    assert len((await the_case(bench, CaseKind.BOOKED_TWICE)).facts["credits"]) == 2  # type: ignore[arg-type]
+    assert await tasks(bench) == set()
+    await decide(bench, CaseKind.BOOKED_TWICE, Action.SETTLED)
+    assert await bench.cases() == []
+
+
+async def test_a_request_that_came_to_nothing_after_all_is_looked_for_once_and_forgotten(bench: Bench) -> None:
+    wake = await _asleep(bench, "lost")
+    await _booked_by_another(bench)
+    await wake()
+    assert await tasks(bench) == {(PAYMENT, TaskKind.LOOK_UP)}
+    await bench.wait_and_work(600)
+    assert await bench.cases() == []
+    assert await tasks(bench) == set()
+
+
+async def test_a_request_that_the_library_system_has_ended_itself_is_looked_for_at_once(bench: Bench) -> None:
+    wake = await _asleep(bench, "error_kept")
+    await _booked_by_another(bench)
+    await wake()
+    await bench.work()
+    assert await bench.kinds() == [CaseKind.BOOKED_TWICE]
+
+
+async def test_a_request_that_comes_after_the_booking_was_taken_back_is_to_be_voided(bench: Bench) -> None:
+    wake = await _asleep(bench)
+    await _booked_by_another(bench)
+    await bench.report(report(PAYMENT, "cancelled"))
+    bench.library.void("9000")
+    await decide(bench, CaseKind.VOID_BY_HAND, Action.LOOK)
+    await bench.work()
+    assert (await bench.payment(PAYMENT)).booking is Booking.REVERSED
+    await wake()
+    bench.library.land()
+    await bench.wait_and_work(600)
+    assert await bench.kinds() == [CaseKind.VOID_BY_HAND]
+
+
+@pytest.mark.parametrize("booking", [Booking.UNKNOWN, Booking.DUE])
+async def test_what_was_given_up_and_is_sent_now_is_waited_for_before_anything_is_repeated(
+    bench: Bench, booking: Booking
+) -> None:
+    wake = await _asleep(bench)
+    await bench.wait_and_work(310)
+    while (await bench.payment(PAYMENT)).booking is not booking:
+        bench.clock.advance(100)
+        for task in await bench.due():
+            await bench.do(task)
+    await wake()
+    await bench.wait_and_work(300)
+    assert bench.library.writes == 1
+    bench.library.land()
+    await bench.wait_and_work(310)
+    assert (await bench.payment(PAYMENT)).booking is Booking.BOOKED
+    assert bench.library.writes == 1
+    assert await bench.cases() == []
