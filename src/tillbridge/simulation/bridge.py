@@ -15,10 +15,8 @@ from sqlalchemy.exc import OperationalError
 
 from tillbridge.composition import Bell, begin
 from tillbridge.libraries.koha.access import Access, Basic, Tokens
-from tillbridge.libraries.koha.adapter import KohaLibrary
 from tillbridge.libraries.koha.settings import Settings as KohaSettings
 from tillbridge.product_file import parse_product_map
-from tillbridge.registers.ceepos.adapter import Ceepos
 from tillbridge.registers.ceepos.client import Limits as CeeposLimits
 from tillbridge.registers.ceepos.client import Target
 from tillbridge.registers.ceepos.hashes import RequestOrder, version_of
@@ -26,10 +24,13 @@ from tillbridge.registers.ceepos.judge import Terms
 from tillbridge.registers.ceepos.places import Place, Places
 from tillbridge.registers.ceepos.request import Form
 from tillbridge.service.administration_port import ProductMapVersion
+from tillbridge.service.alarm_port import Alarms
+from tillbridge.service.alarming import keep_alarming
 from tillbridge.service.feed import Feed
 from tillbridge.service.ports import Branch, Limits, World
 from tillbridge.service.products import Products
 from tillbridge.service.runner import Runner
+from tillbridge.simulation.alarms import CHANNEL, Mail, People
 from tillbridge.simulation.database import Database, SimulatedStore
 from tillbridge.simulation.library_link import Hands, VirtualTransport
 from tillbridge.simulation.library_side import CLIENT, SECRET, LibrarySide
@@ -40,6 +41,7 @@ from tillbridge.simulation.telling import Telling
 from tillbridge.simulation.till_link import VirtualClient
 from tillbridge.simulation.till_side import OFFICES, SOURCE, TillSide
 from tillbridge.simulation.wires import Wires
+from tillbridge.simulation.worlds import Questions, WatchedLibrary, WatchedTill
 
 T = TypeVar("T")
 
@@ -50,6 +52,8 @@ POLL_S = 300.0
 """The net beneath the wake-ups is wide, or the most of a simulation would be looking in vain."""
 OVERSLEPT_S = 1500.0
 """How long a process sleeps that sleeps too long: until another one has waited for the end, and booked again."""
+JUST_S = 60.0
+"""How long a process may go on by what it read before it stood still."""
 LONGEST_CALL_S = 60.0
 """How long a browser waits for the bridge."""
 
@@ -69,8 +73,21 @@ class Process:
     dies_in: int | None = None
     sleeps_in: int | None = None
     sleep_s: float = 0.0
+    naps: int = 0
+    """How often it has stood still."""
+    woke_at: float = -JUST_S
     dead: asyncio.Event = field(default_factory=asyncio.Event)
     world: World | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether it has not died."""
+        return self.life.alive
+
+    @property
+    def just_woke(self) -> bool:
+        """Tell whether it stood still a moment ago."""
+        return self.fleet.loop.time() - self.woke_at < JUST_S
 
     async def gate(self, where: str) -> None:
         """Stand between two steps: this is where processes die and sleep."""
@@ -117,7 +134,10 @@ class Process:
             branches=BRANCHES,
             products=_products(),
             limits=fleet.limits,
+            alarms=Alarms("https://bridge.example", {CHANNEL: Mail(fleet.people, self)}),
         )
+        world = self.world
+        await store.write(lambda tx: keep_alarming(tx, world.clock.now()))
         runner = Runner(self.world, self.owner, None if store.alone else fleet, POLL_S)
         feed = Feed(store, POLL_S)
         self.wakers = [runner.wake, feed.wake]
@@ -158,11 +178,13 @@ class Fleet:
         wires: Wires,
         till: TillSide,
         library: LibrarySide,
+        people: People,
         telling: Telling,
         draws: Random,
     ) -> None:
         self.setup, self.loop, self.database, self.wires = setup, loop, database, wires
-        self.till, self.library, self.telling, self.draws = till, library, telling, draws
+        self.till, self.library, self.people, self.telling, self.draws = till, library, people, telling, draws
+        self.questions = Questions()
         self.limits = Limits(renew_s=30.0)
         self.processes: dict[int, Process] = {}
         self.oversleeps = 0
@@ -224,16 +246,32 @@ class Fleet:
         if self.library.writing and not beyond:
             # What remains, as the documents say: who sleeps between the look at the lease and the first byte.
             seconds = min(seconds, 300.0)
-        long = seconds > self.limits.lease_s
-        say = f"process {process.number} sleeps for {seconds:.0f} s at {where}"
-        self.telling.fault(14, say) if long else self.telling.say(say)
+        self.telling.say(f"process {process.number} sleeps for {seconds:.0f} s at {where}")
         process.life.paused = True
-        self.loop.call_later(seconds, lambda: self._wake(process), context=Context())
+        process.naps += 1
+        leased = self.database.leased_until(process.owner)
+        self.loop.call_later(seconds, lambda: self._wake(process, leased), context=Context())
 
-    def _wake(self, process: Process) -> None:
-        if process.life.alive:
-            self.telling.say(f"process {process.number} wakes")
-            self.loop.resume(process.life)
+    def _wake(self, process: Process, leased_until: float) -> None:
+        if not process.life.alive:
+            return
+        say = f"process {process.number} wakes"
+        if leased_until and process.world is not None and process.world.clock.now() > leased_until:
+            self.telling.fault(14, f"{say}, and its lease is over")
+        else:
+            self.telling.say(say)
+        process.woke_at = self.loop.time()
+        self.loop.resume(process.life)
+
+    @property
+    def asleep(self) -> bool:
+        """Tell whether a process that lives stands still."""
+        return any(process.life.alive and process.life.paused for process in self.processes.values())
+
+    @property
+    def awake(self) -> bool:
+        """Tell whether there is a process that does its work."""
+        return any(process.life.alive and not process.life.paused for process in self.processes.values())
 
     def ring(self, of: Process) -> None:
         """Let the other processes look, as NOTIFY does."""
@@ -255,21 +293,25 @@ class Fleet:
 
     # --- adapters ---
 
-    def ceepos(self, process: Process) -> Ceepos:
+    def ceepos(self, process: Process) -> WatchedTill:
         """Make the real adapter, with a client that goes over the virtual network."""
         setup = self.setup
         address = "https://bridge.example/api/v1/pos/cpu/{invoicenumber}/report"
         form = Form(setup.version, 1 if setup.mode == 1 else 2, address, setup.names_payer)
         client = VirtualClient(self.till, self.wires, self.telling, process.gate)
         limits = CeeposLimits(CONNECT_S, ANSWER_S if setup.mode == 1 else HELD_S)
-        return Ceepos(form, GivenPlaces(setup), limits, client)
+        watched = WatchedTill(form, GivenPlaces(setup), limits, client)
+        watched.questions = self.questions
+        return watched
 
-    def koha(self, process: Process) -> KohaLibrary:
+    def koha(self, process: Process) -> WatchedLibrary:
         """Make the real adapter, with a transport that goes over the virtual network."""
         hands = Hands(process.gate, process.first_byte)
         transport = VirtualTransport(self.library, self.wires, (CONNECT_S, KOHA_ANSWER_S), hands)
         access: Access = Tokens(transport, CLIENT, SECRET) if self.setup.oauth else Basic(CLIENT, SECRET)
-        return KohaLibrary(_KOHA, transport, access, _TLS)
+        watched = WatchedLibrary(_KOHA, transport, access, _TLS)
+        watched.questions = self.questions
+        return watched
 
 
 class GivenPlaces(Places):

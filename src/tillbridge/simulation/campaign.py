@@ -40,9 +40,8 @@ class Tally:
         """List what no seed has reached and should, and what one has reached although it is said that none can."""
         never = [name for table, names in TABLES.items() for name in names if not self.counts[table][name]]
         surprises = [name for counted in self.counts.values() for name in counted if name in NOT_REACHED]
-        unnamed = [name for table, counted in self.counts.items() for name in counted if name not in TABLES[table]]
         return [name for name in never if name not in NOT_REACHED] + [
-            f"{name}, which is not expected" for name in surprises + unnamed
+            f"{name}, which is said to be out of reach" for name in surprises
         ]
 
 

@@ -46,15 +46,26 @@ class Database:
     full_until: float = 0.0
     serial: int = 0
     unknown: int = 0
+    outages: int = 0
+    """How often it has failed so far."""
 
     def need_up(self, *, writes: bool) -> None:
         """Raise what a database that is away, or whose disk is full, raises."""
         if self.seconds() < self.away_until:
+            self.outages += 1
             self.telling.fault(15, "the database is away")
             raise OperationalError("", {}, Exception("the database is away"))
         if writes and self.seconds() < self.full_until:
+            self.outages += 1
             self.telling.fault(15, "the disk is full")
             raise OperationalError("", {}, Exception("database or disk is full"))
+
+    def leased_until(self, owner: str) -> float:
+        """Return when the last lease of a process ends; 0 where it has none."""
+        asked = "SELECT max(lease_until) FROM task WHERE lease_owner = ?"
+        found = self.inline.connection.exec_driver_sql(asked, (owner,)).scalar()
+        self.inline.connection.rollback()
+        return float(found or 0.0)
 
     def heal(self) -> None:
         """End all that is wrong."""
@@ -89,6 +100,7 @@ class SimulatedStore:
         await self._process.gate("a commit")
         if database.unknown:
             database.unknown -= 1
+            database.outages += 1
             database.telling.fault(15, "the database commits, and its answer is lost")
             raise OperationalError("", {}, Exception("the connection to the database was lost"))
         return result

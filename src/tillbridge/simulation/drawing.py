@@ -28,7 +28,7 @@ DEEDS: Mapping[str, Deed] = {
         mishaps.harm_till, mishaps.harm_report, mishaps.harm_read, mishaps.harm_write, mishaps.till_fault,
         mishaps.rotate, mishaps.koha_fault, mishaps.koha_away, mishaps.crash, mishaps.sleep, mishaps.oversleep,
         mishaps.database_fault, mishaps.jump, mishaps.forge, mishaps.odd_report, mishaps.lie, mishaps.step_clock,
-        mishaps.slow_report, mishaps.slow_write,
+        mishaps.slow_report, mishaps.slow_write, mishaps.alarm_fault,
     )
 }  # fmt: skip
 """Everything that a step of a script may name."""
@@ -37,7 +37,7 @@ _MISHAPS = (
     "harm_till", "harm_report", "harm_read", "harm_write", "till_fault", "rotate", "koha_fault", "koha_away", "crash",
     "sleep", "database_fault", "jump", "forge", "odd_report", "grow", "write_off", "pay_in_koha", "void", "merge",
     "delete", "decide", "take_back", "other_sum", "start_twice", "by_hand", "cancel", "stop", "word", "second",
-    "meet_librarian", "meet_other_bridge", "oversleep", "void_at_once",
+    "meet_librarian", "meet_other_bridge", "oversleep", "void_at_once", "alarm_fault",
 )  # fmt: skip
 
 _BUSY = ("pay", "leave", "start", "start_again", "change_charge", "second", "decide", "word")

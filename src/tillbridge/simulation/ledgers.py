@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Compare the three ledgers at rest, to the cent: what the till has, what the bridge says, what the library has.
 
-The bridge cannot know what it was never told. So every message without a clear answer is taken to have two worlds, in
-which it arrived or did not; the difference between two ledgers is right only where one of these worlds, or a person's
-word or decision that stands in the history, accounts for it.
+The bridge cannot know what it was never told. So every message without a clear answer has two worlds, in which it has
+arrived or has not. `worlds` needs one of them to be what till and library really have. In that world a difference
+between two ledgers must have a cause that accounts for just this difference: a word that was never heard, a till that
+was heard to say what was not so, or what a person has said, decided or voided since.
 """
 
 from __future__ import annotations
@@ -15,20 +16,25 @@ from decimal import Decimal
 from tillbridge.domain.history import Event
 from tillbridge.domain.lifecycle import Collection, Heard
 from tillbridge.domain.money import exact_of
+from tillbridge.service.store_port import CaseKind
 from tillbridge.simulation.rules import OURS, Held, need
 from tillbridge.simulation.stage import Stage
+from tillbridge.simulation.worlds import check_heard, heard_by
 from tillbridge.simulators.till.payment import STATUS_OF
+from tillbridge.store.transaction import SqlTransaction
 
-DECISIONS = (
-    *("settled", "booking_settled_by_hand", "booking_confirmed", "booking_reversal_seen"),
-    *("clerk_paid", "clerk_cancelled"),
-)
-"""Events by which a person accounts for a difference."""
+OUTCOMES = ("clerk_paid", "clerk_cancelled", "settled")
+"""Events by which a person says what the till has, or lets a contradiction stand."""
+
+BOOKINGS = ("settled", "booking_settled_by_hand", "booking_confirmed", "booking_reversal_seen")
+"""Events by which a person says what becomes of a booking."""
+
+_TRUE = {"paid": Heard.TILL_PAID, "cancelled": Heard.TILL_CANCELLED, "taken_back": Heard.TILL_CANCELLED}
 
 
 @dataclass(frozen=True)
 class Sums:
-    """Hold what there is at the end, in cents, and what accounts for the differences."""
+    """Hold what there is at the end, in cents, and what accounts for the differences; rounding is none of them."""
 
     till_minor: int = 0
     bridge_minor: int = 0
@@ -37,64 +43,99 @@ class Sums:
 
 
 def compare(stage: Stage, everything: Sequence[Held]) -> Sums:
-    """Compare payment by payment and in sum; raise BrokenRule where a difference has no name."""
-    till = bridge = 0
-    library = named = Decimal(0)
+    """Compare payment by payment; raise BrokenRule where no world explains a ledger, or nothing a difference."""
+    sums = Sums()
     for held in everything:
-        payment = held.payment
-        in_till = stage.till.net_minor(payment.id)
-        in_library = stage.library.applied(payment.id)
-        said = (payment.collected_minor or 0) if payment.collection is Collection.PAID else 0
-        for name, differs in _differences(held, in_till, said, in_library):
-            need(not differs or _has_a_name(stage, held), f"{payment.id}: {name}, and nothing accounts for it")
-        till, bridge, library = till + in_till, bridge + said, library + in_library
-        named += exact_of(in_till) - in_library
-    need(exact_of(till) - library == named, "the sums of till and library differ by what is not named")
-    return Sums(till, bridge, library, named)
+        _check_worlds(stage, held)
+        one = _compared(stage, held)
+        sums = Sums(
+            sums.till_minor + one.till_minor,
+            sums.bridge_minor + one.bridge_minor,
+            sums.library + one.library,
+            sums.named + one.named,
+        )
+    return sums
 
 
-def _differences(held: Held, in_till: int, said: int, in_library: Decimal) -> list[tuple[str, bool]]:
+def _check_worlds(stage: Stage, held: Held) -> None:
+    """Need the messages about a payment, and about its credits, to have fared as the bridge may believe."""
+    stage.check_worlds(held.payment.id)
+    for reference in {line.note.rsplit(" ", 1)[-1] for line in stage.library.credits_of(held.payment.id)}:
+        stage.check_worlds(reference)
+    check_heard(held, stage.till.said.get(held.payment.id, ()))
+
+
+def _compared(stage: Stage, held: Held) -> Sums:
     payment = held.payment
-    booked = held.whole if payment.collection is Collection.PAID else Decimal(0)
-    rounded = exact_of(said) - exact_of(payment.rounding_minor) + payment.library_rounding if said else Decimal(0)
-    return [
-        (f"the till has {in_till} cents, the bridge says {said}", in_till != said),
-        (f"the charges got {in_library}, the bridge means {booked}", in_library != booked),
-        (f"the lines are {booked}, the sums {rounded}", said != 0 and rounded != booked),
-    ]
+    in_till, in_library = stage.till.net_minor(payment.id), stage.library.applied(payment.id)
+    paid = payment.collection is Collection.PAID
+    said, means = (payment.collected_minor or 0, held.whole) if paid else (0, Decimal(0))
+    rounding = exact_of(payment.rounding_minor) - payment.library_rounding if paid else Decimal(0)
+    why_till, why_library = _why_till(stage, held), _why_library(stage, held)
+    need(in_till == said or why_till, f"{payment.id}: the till has {in_till} cents, the bridge says {said}: why?")
+    need(in_library == means or why_library, f"{payment.id}: the charges got {in_library}, and {means} is meant: why?")
+    unlike = exact_of(in_till) - in_library - rounding
+    alike = (in_till, in_library) == (said, means)
+    need(not alike or unlike == 0, f"{payment.id}: {unlike} is neither rounding nor anything else")
+    return Sums(in_till, said, in_library, unlike)
 
 
-def _has_a_name(stage: Stage, held: Held) -> bool:
-    """Tell whether a lie, a librarian, a person's decision since, or a word never heard accounts for a difference."""
-    payment_id = held.payment.id
-    if payment_id in stage.till.lies or payment_id in stage.library.voided or "via" in held.events[0].facts:
-        return True
-    decided_at = max((n for n, event in enumerate(held.events) if _decided(event)), default=-1)
-    return decided_at > _heard_at(stage, held) or _unheard(stage, held)
-
-
-def _decided(event: Event) -> bool:
-    return event.kind in DECISIONS and event.actor not in OURS
+def _why_till(stage: Stage, held: Held) -> str:
+    """Return what accounts for a difference between the till and the bridge; nothing where nothing does."""
+    heard_at = _heard_at(stage, held)
+    if "via" in held.events[0].facts:
+        return "a person recorded it by hand"
+    if _last(held, OUTCOMES) > heard_at:
+        return "a person has decided since the truth was heard"
+    if heard_at < 0 and _last_word_may_be_unheard(stage, held):
+        return "the till's last word was never heard"
+    lies = [said for said in stage.till.said.get(held.payment.id, ()) if not said.true]
+    if any(word.fits(lie) for word in heard_by(held) for lie in lies):
+        return "the till was heard to say what was not so"
+    return ""
 
 
 def _heard_at(stage: Stage, held: Held) -> int:
     """Return where in the history the bridge heard for the first time what is true at the till; -1 for never."""
     there = stage.till.truth(held.payment.id)
-    true = {"paid": Heard.TILL_PAID, "cancelled": Heard.TILL_CANCELLED, "taken_back": Heard.TILL_CANCELLED}
-    wanted = None if there is None else true.get(there.state)
-    for n, event in enumerate(held.events):
-        if event.actor == "till" and wanted in (event.kind, event.facts.get("heard")):
-            return n
+    true = None if there is None else _TRUE.get(there.state)
+    named = there.taken_minor if there is not None and there.state == "paid" else None
+    for word in heard_by(held):
+        if word.heard is true and named in (None, word.sum_minor):
+            return word.at
     return -1
 
 
-def _unheard(stage: Stage, held: Held) -> bool:
-    """Tell whether the till's last word was never taken: then the bridge may still be in the world before it.
-
-    In mode 2 the answer says paid and names no sum: only the report behind it would tell of another one.
-    """
+def _last_word_may_be_unheard(stage: Stage, held: Held) -> bool:
+    """Tell whether the till has a later word than the bridge believes, and no report of it was acknowledged."""
     there = stage.till.truth(held.payment.id)
     if there is None or held.payment.collection is not Collection.PAID:
         return False
-    taken = (there.payment_id, STATUS_OF[there.state]) in stage.acknowledged
-    return not taken and (there.state == "taken_back" or (there.state == "paid" and there.taken_minor is not None))
+    if there.state == "paid":
+        return there.taken_minor is not None  # an answer names no sum: the report behind it was the only one
+    return there.state == "taken_back" and (there.payment_id, STATUS_OF["taken_back"]) not in stage.acknowledged
+
+
+def _why_library(stage: Stage, held: Held) -> str:
+    """Return what accounts for a difference between the bridge and the library; nothing where nothing does."""
+    if held.payment.id in stage.library.voided:
+        return "a librarian has voided a credit"
+    if _last(held, BOOKINGS) >= 0:
+        return "a person has settled the booking"
+    if held.payment.id in stage.library.overslept and _was_told_of(stage, held):
+        return "a process slept for too long with a credit in its hand, and people were told"
+    return ""
+
+
+def _was_told_of(stage: Stage, held: Held) -> bool:
+    cases = stage.look(lambda connection: SqlTransaction(connection).cases_of(held.payment.id))
+    return any(case.kind in (CaseKind.BOOKED_TWICE, CaseKind.VOID_BY_HAND) for case in cases)
+
+
+def _last(held: Held, kinds: Sequence[str]) -> int:
+    """Return where in the history a person has last decided so; -1 for never."""
+    return max((n for n, event in enumerate(held.events) if _by_person(event, kinds)), default=-1)
+
+
+def _by_person(event: Event, kinds: Sequence[str]) -> bool:
+    return event.kind in kinds and event.actor not in OURS

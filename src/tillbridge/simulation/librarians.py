@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from decimal import Decimal
 
+from tillbridge.service.store_port import CreditState
 from tillbridge.simulation.library_side import BASIC, OTHER_BRIDGE
 from tillbridge.simulation.rules import Held
 from tillbridge.simulation.script import Step
@@ -119,6 +120,23 @@ def void_credits(stage: Stage, payment_id: str) -> int:
         stage.library.voided.add(payment_id)
         stage.telling.say(f"a librarian voids credit {line.line_id} of {payment_id}")
     return len(valid)
+
+
+def void_extra_credits(stage: Stage, held: Held) -> None:
+    """Void all credits of a payment but those that the bridge goes by, or the first of each charge."""
+    valid = stage.library.valid_credits(held.payment.id)
+    booked = {credit.credit_id for credit in held.credits if credit.state is CreditState.BOOKED}
+    covered, extra = set[int](), list[Line]()
+    for line in sorted(valid, key=lambda line: str(line.line_id) not in booked):
+        charges = set(corrections.paid_by(stage.library.book, line.line_id))
+        if str(line.line_id) in booked or (charges and not charges & covered):
+            covered |= charges
+        else:
+            extra.append(line)
+    for line in extra:
+        _race(stage, line.patron_id)
+        corrections.void(stage.library.book, line.line_id)
+        stage.telling.say(f"a librarian voids credit {line.line_id} of {held.payment.id}, which is one too many")
 
 
 def apply_credits(stage: Stage, held: Held) -> None:

@@ -69,6 +69,8 @@ class LibrarySide:
         """Payments whose patron's charges changed between the bridge's last look and its credit."""
         self.overslept: set[str] = set()
         """Payments of which a process slept for longer than anyone waits right before it sent a credit."""
+        self.spilled: set[str] = set()
+        """Payments of which money has landed on a charge that is not their own."""
         self.at_once: list[tuple[str, str]] = []
         """Pairs of payments of this bridge of which two credits for one patron were at work at once."""
         self.work_begins = asyncio.Event()
@@ -86,7 +88,7 @@ class LibrarySide:
 
     def _add(self, n: int, surname: str, owed: tuple[str, ...]) -> None:
         patron_id = FIRST_PATRON + n
-        self.book.add_patron(PatronOrder(f"C{patron_id}", surname, "Matti", "CPL", patron_id=patron_id))
+        self.book.add_patron(PatronOrder(f"LK-{patron_id}-0077", surname, "Matti", "CPL", patron_id=patron_id))
         for i, amount in enumerate(owed):
             kind = ("OVERDUE", "LOST", "MANUAL")[i % 3]
             text = f"Maksu {i}: {ODD[(n + i) % len(ODD)]}"
@@ -122,6 +124,11 @@ class LibrarySide:
             for line in self.book.lines.values()
             if line.side is Side.CREDIT and payment_id == payment_of(line.note)
         ]
+
+    def count_of(self, reference: str) -> int:
+        """Count the credits with exactly this reference, void ones too."""
+        notes = (line.note for line in self.book.lines.values() if line.side is Side.CREDIT)
+        return sum(note.rsplit(" ", 1)[-1] == reference for note in notes)
 
     def valid_credits(self, payment_id: str) -> list[Line]:
         """List those that are not void."""

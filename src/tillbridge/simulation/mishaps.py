@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import TypeVar
 
+from tillbridge.simulation.alarms import TROUBLES
 from tillbridge.simulation.rules import Held
 from tillbridge.simulation.saying import OLD_SECRET, SECRET, WRONG_SECRET
 from tillbridge.simulation.script import Step
@@ -135,6 +136,11 @@ async def koha_away(stage: Stage, step: Step) -> None:
     stage.telling.say(f"Koha is away for {seconds / HOUR_S:.1f} hours")
     stage.wires.cut("read", seconds)
     stage.wires.cut("write", seconds)
+
+
+async def alarm_fault(stage: Stage, step: Step) -> None:
+    """Let the channel of alarms fail with the next messages."""
+    stage.people.troubles.extend([_one(TROUBLES, step.pick)] * (1 + step.n % 3))
 
 
 async def crash(stage: Stage, step: Step) -> None:

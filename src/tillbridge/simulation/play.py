@@ -18,7 +18,8 @@ from tillbridge.simulation.bridge import GoneError
 from tillbridge.simulation.drawing import DEEDS
 from tillbridge.simulation.ledgers import Sums, compare
 from tillbridge.simulation.loop import StuckError
-from tillbridge.simulation.rules import BrokenRule, need
+from tillbridge.simulation.rules import BrokenRule, need, no_words_in
+from tillbridge.simulation.saying import GOOD
 from tillbridge.simulation.script import Script, Step
 from tillbridge.simulation.settling import Settlers
 from tillbridge.simulation.stage import Stage
@@ -88,6 +89,8 @@ async def _all_of(stage: Stage, script: Script) -> Sums:
     everything = await Settlers(stage).settle()
     for held in everything:
         stage.look_at(held.payment.id)
+    stage.people.check_listed()
+    stage.check_whole_store()
     sums = compare(stage, everything)
     stage.telling.say(
         f"at rest: the till has {sums.till_minor} cents, the bridge says {sums.bridge_minor}, "
@@ -111,10 +114,12 @@ async def _step(stage: Stage, step: Step) -> None:
 
 @contextlib.contextmanager
 def _listening(stage: Stage) -> Iterator[None]:
-    """Write no log; but what the bridge logs as a failure, and no fault accounts for, is a broken rule."""
+    """Write no log; but in one is neither a name nor a secret, nor a failure that no fault accounts for."""
+    private = [*stage.cards, *stage.names, *GOOD]
 
     def listen(_logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         fault = sys.exc_info()[1]
+        stage.judged(lambda: no_words_in(event, private))
         if method == "exception" and not isinstance(fault, OperationalError):
             text = f"the bridge failed: {event['event']}: {type(fault).__name__}: {fault}"
             stage.judged(lambda: need(False, text))

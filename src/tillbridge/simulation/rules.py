@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection as Several
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 
 from sqlalchemy import Connection, Table, select
@@ -26,8 +26,9 @@ from tillbridge.domain.lifecycle import (
 )
 from tillbridge.domain.payment import Payment
 from tillbridge.service.collecting import BOOKING_CASES
+from tillbridge.service.resolving import Matter, fitting
 from tillbridge.service.store_port import Case, CaseKind, CreditState, StoredCredit, TaskKind
-from tillbridge.service.telling import tell
+from tillbridge.service.telling import tell, tell_case
 from tillbridge.store import tables as t
 from tillbridge.store.transaction import SqlTransaction
 
@@ -118,6 +119,8 @@ def locks_in(connection: Connection) -> dict[str, str]:
 def check_held(held: Held) -> None:
     """Hold what the store has about a payment to the rules."""
     _history_follows_the_table(held)
+    _lines_are_as_begun(held)
+    _cases_say_what_to_do(held)
     _something_follows(held)
     _claims_are_held(held)
     _collected_is_booked_or_listed(held)
@@ -141,7 +144,10 @@ def check_sends(held: Held, sends: int) -> None:
 
 
 def check_locks(locks: Mapping[str, str], payments: Mapping[str, Payment]) -> None:
-    """Hold the patrons' locks to the rule: none is kept by a payment that has nothing to book."""
+    """Hold the patrons' locks to the rules: who is in doubt has its patron's, and who has nothing to book has none."""
+    for payment in payments.values():
+        locked = payment.booking not in IN_DOUBT or locks.get(payment.patron_id) == payment.id
+        need(locked, f"{payment.id} is {payment.booking}, and its patron is not locked for it")
     for patron, payment_id in locks.items():
         holder = payments[payment_id]
         need(
@@ -149,6 +155,12 @@ def check_locks(locks: Mapping[str, str], payments: Mapping[str, Payment]) -> No
             f"{patron} stays locked by a payment that is {holder.booking}",
         )
         need(holder.patron_id == patron, "a payment locks a patron who is not its own")
+
+
+def check_claims(everything: Iterable[Held]) -> None:
+    """Hold the claims of all payments to the rule: one claim a charge."""
+    claims = [charge for held in everything for charge in held.claims]
+    need(len(set(claims)) == len(claims), "two payments claim one charge")
 
 
 def check_rest(everything: Iterable[Held]) -> None:
@@ -178,7 +190,20 @@ def _history_follows_the_table(held: Held) -> None:
             need(event.facts["to"] == booking, "a booking went where the table does not lead")
     states = (held.payment.standing, held.payment.booking)
     need((standing, booking) == states, "a state changed without an event")
-    need(held.events[0].facts["total_minor"] == held.payment.total.minor, "the lines do not sum to the total")
+
+
+def _lines_are_as_begun(held: Held) -> None:
+    begun, lines = held.events[0].facts, held.payment.lines
+    need(begun["total_minor"] == sum(line.amount_minor for line in lines), "the lines do not sum to the total")
+    as_begun = [[line.charge_id, line.amount_minor, str(line.owed), line.product_code] for line in lines]
+    need(begun["lines"] == as_begun, "the lines are others than those it began with")
+
+
+def _cases_say_what_to_do(held: Held) -> None:
+    """Need that every open case tells what has happened and what to do, and that a person can do something about it."""
+    for case in held.cases:
+        need(all(tell_case(case.kind)), f"a case of {case.kind} says nothing")
+        need(fitting(Matter(case, held.payment)), f"nothing can be decided about a case of {case.kind}")
 
 
 def _followed(standing: Standing, event: Event) -> Standing:
@@ -243,7 +268,20 @@ def _only_another_person_seconds(held: Held) -> None:
         need(not heard, f"{sorted(heard)} came before anyone agreed")
 
 
-def no_card_in(text: str, cards: Several[str]) -> None:
-    """Hold a text to the rule that no card number stands in it."""
-    for card in cards:
-        need(card not in text, "a card number stands where none may")
+def no_words_in(value: object, words: Several[str]) -> None:
+    """Hold a value, with all that it is made of, to the rule that no card number or name (`words`) is in it."""
+    for text in _texts(value):
+        for word in words:
+            need(word not in text, "a card number or a name stands where none may")
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        value = (*value.keys(), *value.values())
+    elif is_dataclass(value) and not isinstance(value, type):
+        value = [getattr(value, each.name) for each in fields(value)]
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        for each in value:
+            yield from _texts(each)
+    else:
+        yield value.decode(errors="replace") if isinstance(value, bytes) else str(value)

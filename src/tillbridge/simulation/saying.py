@@ -27,6 +27,7 @@ class Said:
 
     heard: Heard
     receipt: str | None
+    sum_minor: int | None
     true: bool
 
 
@@ -50,7 +51,7 @@ def outcome_of(message: Message, *, true: bool) -> Said | None:
     """Return the outcome that a message names; None for one that leaves it open."""
     status, receipt = message.get("Status"), message.get("Reference")
     heard = MEANS.get(status) if isinstance(status, int) else None
-    return None if heard is None else Said(heard, None if receipt is None else str(receipt), true)
+    return None if heard is None else Said(heard, None if receipt is None else str(receipt), sum_of(message), true)
 
 
 def sum_of(message: Message) -> int | None:

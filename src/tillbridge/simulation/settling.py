@@ -13,8 +13,9 @@ from tillbridge.errors import Declined
 from tillbridge.service.deciding import agree, decide_case
 from tillbridge.service.resolving import Action, Word
 from tillbridge.service.store_port import Case, CaseKind
+from tillbridge.simulation.alarms import SLACK_S
 from tillbridge.simulation.bridge import GoneError
-from tillbridge.simulation.librarians import apply_credits, void_credits
+from tillbridge.simulation.librarians import apply_credits, void_credits, void_extra_credits
 from tillbridge.simulation.people import fitting_actions, true_word
 from tillbridge.simulation.rules import Held, check_rest, held_in, need
 from tillbridge.simulation.saying import SECRET
@@ -48,6 +49,7 @@ class Settlers:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._looks: dict[int, int] = {}
+        self._awake_since = stage.loop.time()
 
     async def settle(self) -> list[Held]:
         """End the faults, and go on until all is at rest; raise BrokenRule where it never is."""
@@ -58,11 +60,14 @@ class Settlers:
         stage.library.library.faults.clear()
         stage.till.till.faults.remove()
         stage.till.sign_with(SECRET)
+        stage.people.troubles.clear()
+        stage.fleet.oversleeps = 0
         for process in stage.fleet.processes.values():
             process.dies_in = process.sleeps_in = None
         for _ in range(MOST_ROUNDS):
             await asyncio.sleep(ROUND_S)
             everything = self._look()
+            self._check_in_time(everything)
             if await self._at_rest(everything):
                 check_rest(everything)
                 return everything
@@ -71,13 +76,22 @@ class Settlers:
         return []
 
     def _look(self) -> list[Held]:
-        connection = self._stage.inline.connection
-        everything = [held_in(connection, payment_id) for payment_id in self._stage.known]
-        connection.rollback()
-        return everything
+        known = self._stage.known
+        return self._stage.look(lambda connection: [held_in(connection, payment_id) for payment_id in known])
+
+    def _check_in_time(self, everything: Sequence[Held]) -> None:
+        """Need that what is late stands on the list, and that people know what stands there, while one is awake."""
+        stage, now = self._stage, self._stage.loop.time()
+        if not stage.fleet.awake:
+            self._awake_since = now
+        stage.people.check_waiting(now, self._awake_since)
+        for held in everything:
+            since = max(stage.late_since.get(held.payment.id, now), self._awake_since)
+            in_time = now - since <= stage.fleet.limits.late_s + SLACK_S
+            need(in_time or held.cases, f"{held.payment.id} is paid, not booked, and on no list")
 
     async def _at_rest(self, everything: Sequence[Held]) -> bool:
-        return not self._restless(everything) and not await self._cases()
+        return not self._restless(everything) and not self._stage.fleet.asleep and not await self._cases()
 
     def _restless(self, everything: Sequence[Held]) -> list[str]:
         return [
@@ -128,6 +142,8 @@ class Settlers:
             return None
         if case.kind in (CaseKind.NOT_APPLIED, CaseKind.WRONG_CREDIT):
             apply_credits(self._stage, held)
+        if case.kind is CaseKind.BOOKED_TWICE:
+            void_extra_credits(self._stage, held)
         if case.kind is CaseKind.VOID_BY_HAND and held.payment.collection is Collection.REVERSED:
             void_credits(self._stage, held.payment.id)
         return None

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
+from sqlalchemy import Connection, select
+
 from tillbridge.domain.history import Event
 from tillbridge.domain.lifecycle import (
     CANCELLED_TILL,
@@ -20,7 +22,10 @@ from tillbridge.domain.lifecycle import (
     REVERSED_TILL,
     Standing,
 )
+from tillbridge.domain.payment import REFERENCE_PREFIX
+from tillbridge.service.collecting import LATE
 from tillbridge.service.reporting import Reply, take_report
+from tillbridge.simulation.alarms import People
 from tillbridge.simulation.bridge import Fleet, GoneError
 from tillbridge.simulation.chance import Chance
 from tillbridge.simulation.database import Database
@@ -30,6 +35,7 @@ from tillbridge.simulation.rules import (
     BrokenRule,
     Held,
     ThereCredit,
+    check_claims,
     check_held,
     check_library,
     check_locks,
@@ -37,13 +43,17 @@ from tillbridge.simulation.rules import (
     held_in,
     locks_in,
     need,
-    no_card_in,
+    no_words_in,
 )
+from tillbridge.simulation.saying import MEANS
 from tillbridge.simulation.script import Setup
 from tillbridge.simulation.store import InlineStore
 from tillbridge.simulation.telling import Telling
 from tillbridge.simulation.till_side import REPORT_LIMIT_S, TillSide
 from tillbridge.simulation.wires import Wires
+from tillbridge.simulation.worlds import check_heard, heard_by
+from tillbridge.store import tables as t
+from tillbridge.store.verifying import verify
 
 T = TypeVar("T")
 
@@ -78,8 +88,13 @@ class Stage:
         self.till.deliver = self.deliver
         self.library = LibrarySide(setup, telling, self.loop.time, self.now, self.chance.of("koha"))
         self.library.changed = self.credited
+        patrons = [(each.cardnumber, each.surname) for each in self.library.book.patrons.values()]
+        self.cards, self.names = ([*column] for column in zip(*patrons, strict=True))
+        self.people = People([*self.cards, *self.names], telling, self.look, self.judged, lambda: self.database.outages)
         draws = self.chance.of("fleet")
-        self.fleet = Fleet(setup, self.loop, self.database, self.wires, self.till, self.library, telling, draws)
+        sides = (self.wires, self.till, self.library, self.people)
+        self.fleet = Fleet(setup, self.loop, self.database, *sides, telling, draws)
+        self.fleet.questions.answered = self._answered
         self.broken: BrokenRule | None = None
         self.found_broken: asyncio.Future[None] = self.loop.create_future()
         self._arriving: Counter[str] = Counter()
@@ -87,7 +102,8 @@ class Stage:
         """Reports that the bridge has answered 200: payment and status."""
         self.known: dict[str, Held] = {}
         """Every payment as it was after its last change."""
-        self.cards = [patron.cardnumber for patron in self.library.book.patrons.values()]
+        self.late_since: dict[str, float] = {}
+        """Since when a booking has been one that should come to an end by itself."""
 
     def set_clocks(self, by_s: float) -> None:
         """Set the clocks on the walls; it counts once somebody looks at one."""
@@ -130,24 +146,26 @@ class Stage:
             self._arriving[payment_id] -= 1
         self.telling.say(f"a report of {payment_id} is answered {reply.status} {reply.why}".rstrip())
         if reply.status == 200:  # noqa: PLR2004 - HTTP
-            self.judged(lambda: need(self._is_stored(body), "a report was acknowledged and not stored"))
-            self._note_acknowledged(body)
+            self.judged(lambda: self._check_acknowledged(body))
         return reply.status, reply.why
 
-    def _note_acknowledged(self, body: bytes) -> None:
+    def _check_acknowledged(self, body: bytes) -> None:
+        """Need that a report which was answered 200 is stored, and was taken for what it says."""
+        stored = "SELECT 1 FROM message WHERE raw = ? LIMIT 1"
+        need(
+            self.look(lambda connection: connection.exec_driver_sql(stored, (body,)).first()),
+            "acknowledged, not stored",
+        )
         message = json.loads(body)
-        self.acknowledged.add((str(message["Id"]), message["Status"]))
-
-    def _is_stored(self, body: bytes) -> bool:
-        connection = self.inline.connection
-        try:
-            return bool(connection.exec_driver_sql("SELECT 1 FROM message WHERE raw = ? LIMIT 1", (body,)).first())
-        finally:
-            connection.rollback()
+        payment_id, status = str(message["Id"]), message["Status"]
+        self.acknowledged.add((payment_id, status))
+        if isinstance(status, int) and (meant := MEANS.get(status)):
+            heard = {word.heard for word in heard_by(self.known[payment_id])}
+            need(meant in heard, f"a report of {meant} was acknowledged, and its history does not know it")
 
     def count_cases(self) -> None:
         """Count every case that there has been, by kind, also those that belong to no payment."""
-        kinds = self._read(lambda: self.inline.connection.exec_driver_sql("SELECT kind FROM open_case").scalars().all())
+        kinds = self.look(lambda connection: connection.execute(select(t.open_case.c.kind)).scalars().all())
         self.telling.cases.update(kinds)
 
     # --- the rules ---
@@ -183,43 +201,81 @@ class Stage:
 
     def look_at(self, payment_id: str, new: Sequence[Event] = ()) -> Held:
         """Hold a payment to every rule."""
-        held = self._read(lambda: held_in(self.inline.connection, payment_id))
+        held = self.look(lambda connection: held_in(connection, payment_id))
         for event in new:
             self.telling.say(f"{payment_id}: {event.kind} by {event.actor} {dict(event.facts)}")
-            no_card_in(repr(event.facts), self.cards)
         self.known[payment_id] = held
+        self._note_late(held)
         check_held(held)
+        no_words_in([event.facts for event in new], [*self.cards, *self.names])
+        no_words_in([case.facts for case in held.cases], [*self.cards, *self.names])
         self.telling.events(held.events, len(new))
+        check_heard(held, self.till.said.get(payment_id, ()))
         self._check_truth(held)
         self.check_credits(held)
-        self._check_locks()
+        self._check_all()
         return held
 
+    def _note_late(self, held: Held) -> None:
+        """Note since when a booking should come to an end by itself."""
+        if held.payment.booking in LATE:
+            self.late_since.setdefault(held.payment.id, self.loop.time())
+        else:
+            self.late_since.pop(held.payment.id, None)
+
+    def _answered(self, about: str) -> None:
+        """Look at an answer that has just come: what it proves must be so."""
+        self.judged(lambda: self.check_worlds(about))
+
+    def check_worlds(self, about: str) -> None:
+        """Need that what has arrived of the messages about an order, or about a credit, can be so by their answers."""
+        is_credit = about.startswith(REFERENCE_PREFIX)
+        arrived = self.library.count_of(about) if is_credit else self.till.arrived[about]
+        self.fleet.questions.check(about, arrived)
+
     def check_credits(self, held: Held) -> None:
-        """Hold what the library system has of a payment to the rules."""
+        """Hold what the library system has of a payment to the rules, but for what remains: see `overslept`."""
         payment_id = held.payment.id
-        valid = [
-            ThereCredit(line.note.rsplit(" ", 1)[-1], -line.amount) for line in self.library.valid_credits(payment_id)
-        ]
         own = {line.charge_id for line in held.payment.lines}
+        paid = self.library.charges_paid_by(payment_id)
+        if not paid <= own and payment_id not in self.library.spilled:
+            self.library.spilled.add(payment_id)
+            self.telling.quirk("money spills over to another charge")
         raced = payment_id in self.library.raced
-        check_library(held, valid, own if raced else self.library.charges_paid_by(payment_id))
+        if payment_id not in self.library.overslept:
+            check_library(held, self._valid_credits(payment_id), own if raced else paid)
+
+    def _valid_credits(self, payment_id: str) -> list[ThereCredit]:
+        lines = self.library.valid_credits(payment_id)
+        return [ThereCredit(line.note.rsplit(" ", 1)[-1], -line.amount) for line in lines]
 
     def _check_truth(self, held: Held) -> None:
         payment = held.payment
         there = self.till.truth(payment.id)
         check_sends(held, self.till.sent[payment.id])
+        need(self.till.sent[payment.id] <= 1, "a byte of it has gone out twice")
         may_be = MAY_BE_TRUE.get(payment.standing)
         if may_be is not None and payment.id not in self.till.lies:
             state = NOT_THERE if there is None else there.state
             need(state in may_be, f"the bridge says {payment.standing}, and at the till it is {state}")
 
-    def _check_locks(self) -> None:
-        locks = self._read(lambda: locks_in(self.inline.connection))
+    def _check_all(self) -> None:
+        locks = self.look(locks_in)
         check_locks(locks, {payment_id: held.payment for payment_id, held in self.known.items()})
+        check_claims(self.known.values())
 
-    def _read(self, work: Callable[[], T]) -> T:
+    def check_whole_store(self) -> None:
+        """Need at the end that all of history verifies, and that no card number stands anywhere."""
+        verified = self.look(verify)
+        need(not verified.breaks, f"the history does not verify: {verified.breaks}")
+        for table in t.metadata.sorted_tables:
+            if table is not t.payer:  # who is at the till right now: `check_held` needs it to be empty otherwise
+                rows = self.look(lambda connection, table=table: connection.execute(table.select()).all())  # type: ignore[misc]
+                no_words_in([tuple(row) for row in rows], self.cards)
+
+    def look(self, work: Callable[[Connection], T]) -> T:
+        """Look at the database beside everybody."""
         try:
-            return work()
+            return work(self.inline.connection)
         finally:
             self.inline.connection.rollback()

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hold what the bridge was answered, and what it has heard, against what was really said and done.
+
+A message whose outcome nobody knows is two worlds: it has arrived, or it has not (as in Jepsen's and porcupine's checks
+of histories). What till and library system have must be what one of these worlds leads to, and what the bridge has
+heard must have been said in it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from tillbridge.domain.lifecycle import Heard, Reaction
+from tillbridge.libraries.koha.adapter import KohaLibrary
+from tillbridge.registers.ceepos.adapter import Ceepos
+from tillbridge.service.library_port import BookingAnswer, CreditOrder, MaybeRecorded, NotRecorded
+from tillbridge.service.register_port import Answer, NeverSent, NoOutcome, Order
+from tillbridge.simulation.rules import Held, need
+from tillbridge.simulation.saying import Said
+
+Outcome = Literal["arrived", "not arrived", "unknown"]
+
+
+@dataclass
+class Question:
+    """Hold one message to the outside, and what its answer has proven; whose process dies never knows."""
+
+    outcome: Outcome = "unknown"
+
+
+class Questions:
+    """Keep every message to the outside by what it was about: a payment's order, or a credit's reference."""
+
+    def __init__(self) -> None:
+        self._asked: defaultdict[str, list[Question]] = defaultdict(list)
+        self.answered: Callable[[str], None] = lambda _: None
+        """Is told what an answer was about, as soon as it is there."""
+
+    def ask(self, about: str) -> Question:
+        """Note a message that is about to go out."""
+        question = Question()
+        self._asked[about].append(question)
+        return question
+
+    def close(self, about: str, question: Question, outcome: Outcome) -> None:
+        """Note what the answer to a message has proven."""
+        question.outcome = outcome
+        self.answered(about)
+
+    def worlds(self, about: str) -> range:
+        """Return how many of the messages may have arrived: at least those of which it is known."""
+        outcomes = [question.outcome for question in self._asked[about]]
+        surely = outcomes.count("arrived")
+        return range(surely, surely + outcomes.count("unknown") + 1)
+
+    def check(self, about: str, arrived: int) -> None:
+        """Need a world in which so many of the messages have arrived."""
+        worlds = self.worlds(about)
+        need(arrived in worlds, f"{arrived} messages about {about} have arrived, and by the answers {list(worlds)} may")
+
+
+class WatchedTill(Ceepos):
+    """Be the real adapter to the till, and keep what it answers."""
+
+    questions: Questions
+
+    async def send(self, order: Order, at_register: Callable[[], Awaitable[None]]) -> Answer:
+        """Send an order."""
+        question = self.questions.ask(order.payment_id)
+        answer = await super().send(order, at_register)
+        match answer:
+            case NeverSent():
+                self.questions.close(order.payment_id, question, "not arrived")
+            case NoOutcome():
+                self.questions.close(order.payment_id, question, "unknown")
+            case _:
+                self.questions.close(order.payment_id, question, "arrived")
+        return answer
+
+
+class WatchedLibrary(KohaLibrary):
+    """Be the real adapter to the library system, and keep what it answers."""
+
+    questions: Questions
+
+    async def record(self, order: CreditOrder) -> BookingAnswer:
+        """Record a credit."""
+        question = self.questions.ask(order.reference)
+        answer = await super().record(order)
+        match answer:
+            case NotRecorded():
+                self.questions.close(order.reference, question, "not arrived")
+            case MaybeRecorded():
+                self.questions.close(order.reference, question, "unknown")
+            case _:
+                self.questions.close(order.reference, question, "arrived")
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """Hold one outcome that the bridge took for the till's, where it stands in the history, and what it named."""
+
+    at: int
+    heard: Heard
+    receipt: object
+    sum_minor: object
+
+    def fits(self, said: Said) -> bool:
+        """Tell whether this is what was said."""
+        return (
+            self.heard is said.heard
+            and self.receipt in (None, said.receipt)
+            and self.sum_minor in (None, said.sum_minor)
+        )
+
+
+def heard_by(held: Held) -> list[Word]:
+    """List what the bridge took for the till's word, in order, also what changed nothing."""
+    words = []
+    for n, event in enumerate(held.events):
+        kind = event.facts.get("heard") if event.kind in set(Reaction) else event.kind
+        if event.actor == "till" and kind in set(Heard) - {Heard.REACHED}:
+            words.append(Word(n, Heard(str(kind)), event.facts.get("receipt"), event.facts.get("sum_minor")))
+    return words
+
+
+def check_heard(held: Held, said: Iterable[Said]) -> None:
+    """Need everything that the bridge has heard to have been said, with proof, by the till."""
+    spoken = list(said)
+    for word in heard_by(held):
+        need(any(word.fits(each) for each in spoken), f"the bridge has heard {word.heard}, and no till has said so")
