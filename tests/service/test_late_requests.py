@@ -58,8 +58,14 @@ async def test_a_request_that_comes_late_beside_a_booked_one_is_a_case_once_it_i
     await bench.wait_and_work(600)
     assert len((await the_case(bench, CaseKind.BOOKED_TWICE)).facts["credits"]) == 2  # type: ignore[arg-type]
     assert await tasks(bench) == set()
-    await decide(bench, CaseKind.BOOKED_TWICE, Action.SETTLED)
+    await decide(bench, CaseKind.BOOKED_TWICE, Action.LOOK)
+    await bench.work()
+    assert await bench.kinds() == [CaseKind.BOOKED_TWICE]
+    bench.library.void("9001")
+    await decide(bench, CaseKind.BOOKED_TWICE, Action.LOOK)
+    await bench.work()
     assert await bench.cases() == []
+    assert await tasks(bench) == set()
 
 
 async def test_a_request_that_came_to_nothing_after_all_is_looked_for_once_and_forgotten(bench: Bench) -> None:
@@ -92,6 +98,10 @@ async def test_a_request_that_comes_after_the_booking_was_taken_back_is_to_be_vo
     bench.library.land()
     await bench.wait_and_work(600)
     assert await bench.kinds() == [CaseKind.VOID_BY_HAND]
+    bench.library.void("9001")
+    await decide(bench, CaseKind.VOID_BY_HAND, Action.LOOK)
+    await bench.work()
+    assert await bench.cases() == []
 
 
 @pytest.mark.parametrize("booking", [Booking.UNKNOWN, Booking.DUE])

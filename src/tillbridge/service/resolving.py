@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from tillbridge.domain.lifecycle import Booking, Collection, Done, Heard, Reaction
+from tillbridge.domain.lifecycle import AT_REST, Booking, Collection, Done, Heard, Reaction
 from tillbridge.domain.payment import Payment
 from tillbridge.errors import Declined
 from tillbridge.service.collecting import BOOKING_CASES, Collecting, News
@@ -236,7 +236,7 @@ def _decide(tx: Transaction, world: World, case: Case, payment: Payment, word: W
         case Action.PAID | Action.NOT_PAID:
             _take_outcome(tx, world, payment, word)
         case Action.LOOK:
-            if payment.booking in (Booking.UNKNOWN, *SETTLED_THERE):
+            if payment.booking in (Booking.UNKNOWN, *SETTLED_THERE, *AT_REST):
                 tx.add_task(payment.id, TaskKind.LOOK_UP, now)
             if payment.booking is Booking.DUE:
                 tx.add_task(payment.id, TaskKind.BOOK, now)

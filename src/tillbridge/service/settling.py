@@ -327,6 +327,8 @@ class Settling:
             kind, credits_ = CaseKind.VOID_BY_HAND, [credit.credit_id for credit in found if not credit.void]
         if credits_:
             self._collecting.open_case(self._payment, kind, {"credits": credits_, "why": "a request came late"})
+        else:
+            self._collecting.close_cases(self._payment, frozenset({kind}), "library", "settled in the library system")
 
     def _whole_by_now(self, found: Sequence[Credit], owed: Owed) -> bool:
         """Tell whether all that was sent is there now, once and whole, and keep it as booked.
