@@ -20,7 +20,7 @@ from tillbridge.store import tables as t
 Trouble = Literal["fails", "raises", "hangs"]
 TROUBLES: tuple[Trouble, ...] = ("fails", "raises", "hangs")
 CHANNEL = "mail"
-SLACK_S = 5 * LOOK_S
+SLACK_S = 4 * LOOK_S
 """How much later than due an alarm may go out: between stand the look before, and the lease of a dead process."""
 
 

@@ -76,6 +76,7 @@ class Process:
     naps: int = 0
     """How often it has stood still."""
     woke_at: float = -JUST_S
+    at_work: bool = False
     dead: asyncio.Event = field(default_factory=asyncio.Event)
     world: World | None = None
 
@@ -146,6 +147,8 @@ class Process:
         await feed.begin()
         fleet.loop.start(runner.run(), self.life)
         fleet.loop.start(feed.run(), self.life)
+        fleet.rouse()
+        self.at_work = True
         fleet.telling.say(f"process {self.number} is at work")
 
     async def call(self, work: Callable[[World], Awaitable[T]], limit_s: float = LONGEST_CALL_S) -> T:
@@ -189,6 +192,8 @@ class Fleet:
         self.processes: dict[int, Process] = {}
         self.oversleeps = 0
         """How many of the next credits meet a process that sleeps for too long right before their first byte."""
+        self.awake_since = 0.0
+        """Since when there has always been a process that does its work."""
         self._starts = 0
 
     # --- ids, and who is dead: ports of the service ---
@@ -261,6 +266,7 @@ class Fleet:
         else:
             self.telling.say(say)
         process.woke_at = self.loop.time()
+        self.rouse()
         self.loop.resume(process.life)
 
     @property
@@ -271,7 +277,12 @@ class Fleet:
     @property
     def awake(self) -> bool:
         """Tell whether there is a process that does its work."""
-        return any(process.life.alive and not process.life.paused for process in self.processes.values())
+        return any(each.at_work and each.life.alive and not each.life.paused for each in self.processes.values())
+
+    def rouse(self) -> None:
+        """Note that a process is about to do its work."""
+        if not self.awake:
+            self.awake_since = self.loop.time()
 
     def ring(self, of: Process) -> None:
         """Let the other processes look, as NOTIFY does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sys
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ def _listening(stage: Stage) -> Iterator[None]:
         raise structlog.DropEvent
 
     before = structlog.get_config()
-    structlog.configure(processors=[listen])
+    structlog.configure(processors=[listen], wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET))
     try:
         yield
     finally:

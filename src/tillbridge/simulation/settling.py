@@ -49,7 +49,6 @@ class Settlers:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._looks: dict[int, int] = {}
-        self._awake_since = stage.loop.time()
 
     async def settle(self) -> list[Held]:
         """End the faults, and go on until all is at rest; raise BrokenRule where it never is."""
@@ -64,6 +63,7 @@ class Settlers:
         stage.fleet.oversleeps = 0
         for process in stage.fleet.processes.values():
             process.dies_in = process.sleeps_in = None
+        stage.people.check_waiting(stage.loop.time(), stage.loop.time())
         for _ in range(MOST_ROUNDS):
             await asyncio.sleep(ROUND_S)
             everything = self._look()
@@ -80,13 +80,12 @@ class Settlers:
         return self._stage.look(lambda connection: [held_in(connection, payment_id) for payment_id in known])
 
     def _check_in_time(self, everything: Sequence[Held]) -> None:
-        """Need that what is late stands on the list, and that people know what stands there, while one is awake."""
+        """Need that what is late stands on the list, and that people know what stands there."""
         stage, now = self._stage, self._stage.loop.time()
-        if not stage.fleet.awake:
-            self._awake_since = now
-        stage.people.check_waiting(now, self._awake_since)
+        awake_since = stage.fleet.awake_since if stage.fleet.awake else now
+        stage.people.check_waiting(now, awake_since)
         for held in everything:
-            since = max(stage.late_since.get(held.payment.id, now), self._awake_since)
+            since = max(stage.late_since.get(held.payment.id, now), awake_since)
             in_time = now - since <= stage.fleet.limits.late_s + SLACK_S
             need(in_time or held.cases, f"{held.payment.id} is paid, not booked, and on no list")
 
