@@ -28,17 +28,18 @@ class Mortal:
     pauses: list[tuple[float, float]] = field(default_factory=list)
     """From when until when it stood still, in seconds since 1970."""
     process: asyncio.subprocess.Process | None = None
+    log: Path | None = None
+    """Where its log goes, if not to where this process's own goes."""
 
     async def start(self) -> None:
         """Start it and wait until it listens."""
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(PROGRAM),
-            str(self.settings),
-            json.dumps(self.limits),
-            stdout=asyncio.subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": FOLDERS},
-        )
+        command = (sys.executable, str(PROGRAM), str(self.settings), json.dumps(self.limits))
+        environment = os.environ | {"PYTHONPATH": FOLDERS}
+        with contextlib.ExitStack() as stack:
+            log = stack.enter_context(self.log.open("ab")) if self.log is not None else None
+            self.process = await asyncio.create_subprocess_exec(
+                *command, stdout=asyncio.subprocess.PIPE, stderr=log, env=environment
+            )
         assert self.process.stdout is not None
         assert await self.process.stdout.readline() == b"listening\n"
 
