@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint screenshots clean
+.PHONY: help demo test crashes races lint screenshots clean
 
 bin := .venv/bin
 
@@ -36,6 +36,14 @@ test: ## Check everything: style, types, tests, coverage
 	@$(bin)/coverage report --include='$(WHOLLY_COVERED)' --skip-covered --show-missing --fail-under=100
 	@echo
 	@echo 'All good: style, types, tests and coverage.'
+
+crashes: ## Let a process die at every point of every kind of payment, for half an hour and more (ARGS=...: options)
+	@scripts/setup test
+	@$(bin)/python bench/crashes.py $(ARGS)
+
+races: ## Let two bridges on one PostgreSQL race for the same payments, a thousand times each (ARGS=...: options)
+	@scripts/setup test
+	@$(bin)/python bench/races.py $(ARGS)
 
 lint: ## Check style and types alone
 	@scripts/setup test

@@ -29,6 +29,9 @@ class Teller(Protocol):
 
     naps: int
 
+    async def point(self, where: str) -> None:
+        """Stand where a campaign may want the process to die."""
+
     @property
     def alive(self) -> bool:
         """Tell whether it has not died."""
@@ -131,4 +134,7 @@ class Mail:
 
     async def tell(self, message: AlarmMessage) -> str | None:
         """Deliver a message, or say why not."""
-        return await self.people.hear(message, self.process)
+        await self.process.point("an alarm: before it is told")
+        answer = await self.people.hear(message, self.process)
+        await self.process.point("an alarm: the answer is there")
+        return answer

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import OperationalError
 
 from tillbridge.composition import Bell, begin
+from tillbridge.errors import Declined
 from tillbridge.libraries.koha.access import Access, Basic, Tokens
 from tillbridge.libraries.koha.settings import Settings as KohaSettings
 from tillbridge.product_file import parse_product_map
@@ -35,6 +36,7 @@ from tillbridge.simulation.database import Database, SimulatedStore
 from tillbridge.simulation.library_link import Hands, VirtualTransport
 from tillbridge.simulation.library_side import CLIENT, SECRET, LibrarySide
 from tillbridge.simulation.loop import Life, VirtualLoop
+from tillbridge.simulation.points import Points
 from tillbridge.simulation.saying import GOOD
 from tillbridge.simulation.script import Setup
 from tillbridge.simulation.telling import Telling
@@ -111,6 +113,16 @@ class Process:
             self.fleet.pause(self, OVERSLEPT_S, "the first byte of a credit", beyond=True)
         await self.gate("the first byte of a credit")
 
+    async def point(self, where: str) -> None:
+        """Stand where a campaign may want the process to die."""
+        if self.points.reach(where):
+            await self.die(f"at a point: {where}")
+
+    @property
+    def points(self) -> Points:
+        """Return where processes may die."""
+        return self.fleet.points
+
     def dies_within(self) -> bool:
         """Tell whether the process dies in the middle of this transaction."""
         return self.dies_in == 1 and self.fleet.draws.random() < 0.5  # noqa: PLR2004 - the one or the other
@@ -151,11 +163,11 @@ class Process:
         self.at_work = True
         fleet.telling.say(f"process {self.number} is at work")
 
-    async def call(self, work: Callable[[World], Awaitable[T]], limit_s: float = LONGEST_CALL_S) -> T:
+    async def call(self, work: Callable[[World], Awaitable[T]], limit_s: float, what: str) -> T:
         """Let the process do a use case for somebody outside; raise GoneError where no answer comes."""
         if self.world is None:
             raise GoneError
-        running = self.fleet.loop.start(_called(work, self.world), self.life)
+        running = self.fleet.loop.start(self._answered(work, self.world, what), self.life)
         dying = asyncio.ensure_future(self.dead.wait())
         try:
             await asyncio.wait((running, dying), timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
@@ -163,11 +175,23 @@ class Process:
             dying.cancel()
         if not running.done():
             raise GoneError
+        if self.points.reach(f"{what}: the answer is out"):
+            self.fleet.kill(self, f"right after it has answered {what}")
         return running.result()
 
+    async def _answered(self, work: Callable[[World], Awaitable[T]], world: World, what: str) -> T:
+        await self.point(f"{what}: it is here")
+        try:
+            result = await work(world)
+        except Declined:
+            await self._answer(what)
+            raise
+        await self._answer(what)
+        return result
 
-async def _called(work: Callable[[World], Awaitable[T]], world: World) -> T:
-    return await work(world)
+    async def _answer(self, what: str) -> None:
+        await self.point(f"{what}: before the answer")
+        await self.point(f"{what}: half of the answer is out")
 
 
 class Fleet:
@@ -194,7 +218,8 @@ class Fleet:
         """How many of the next credits meet a process that sleeps for too long right before their first byte."""
         self.awake_since = 0.0
         """Since when there has always been a process that does its work."""
-        self._starts = 0
+        self.points = Points()
+        self.starts = 0
 
     # --- ids, and who is dead: ports of the service ---
 
@@ -214,8 +239,8 @@ class Fleet:
         old = self.processes.get(number)
         if old is not None and old.life.alive:
             return
-        self._starts += 1
-        process = Process(number, self, Life(f"process {number}"), f"bridge-{number}-{self._starts}")
+        self.starts += 1
+        process = Process(number, self, Life(f"process {number}"), f"bridge-{number}-{self.starts}")
         self.processes[number] = process
         starting = self.loop.start(self._begin(process), process.life)
         dying = asyncio.ensure_future(process.dead.wait())
@@ -298,9 +323,11 @@ class Fleet:
             raise GoneError
         return there[int(pick * len(there))]
 
-    async def call(self, work: Callable[[World], Awaitable[T]], limit_s: float = LONGEST_CALL_S) -> T:
+    async def call(
+        self, work: Callable[[World], Awaitable[T]], limit_s: float = LONGEST_CALL_S, what: str = "a request"
+    ) -> T:
         """Let some process do a use case."""
-        return await self.any(self.draws.random()).call(work, limit_s)
+        return await self.any(self.draws.random()).call(work, limit_s, what)
 
     # --- adapters ---
 
@@ -309,7 +336,7 @@ class Fleet:
         setup = self.setup
         address = "https://bridge.example/api/v1/pos/cpu/{invoicenumber}/report"
         form = Form(setup.version, 1 if setup.mode == 1 else 2, address, setup.names_payer)
-        client = VirtualClient(self.till, self.wires, self.telling, process.gate)
+        client = VirtualClient(self.till, self.wires, self.telling, process.gate, process.point)
         limits = CeeposLimits(CONNECT_S, ANSWER_S if setup.mode == 1 else HELD_S)
         watched = WatchedTill(form, GivenPlaces(setup), limits, client)
         watched.questions = self.questions
@@ -317,7 +344,7 @@ class Fleet:
 
     def koha(self, process: Process) -> WatchedLibrary:
         """Make the real adapter, with a transport that goes over the virtual network."""
-        hands = Hands(process.gate, process.first_byte)
+        hands = Hands(process.gate, process.first_byte, process.point)
         transport = VirtualTransport(self.library, self.wires, (CONNECT_S, KOHA_ANSWER_S), hands)
         access: Access = Tokens(transport, CLIENT, SECRET) if self.setup.oauth else Basic(CLIENT, SECRET)
         watched = WatchedLibrary(_KOHA, transport, access, _TLS)

@@ -8,13 +8,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 
 from tillbridge.domain.history import Event
 from tillbridge.service.finding_port import SEARCH_LIMIT_S
 from tillbridge.service.store_port import Committed, Transaction, nobody
-from tillbridge.simulation.store import InlineStore
+from tillbridge.simulation.points import DiedError, Points
+from tillbridge.simulation.store import OneAtATime
 from tillbridge.simulation.telling import Telling
+from tillbridge.store.tables import task
 
 T = TypeVar("T")
 
@@ -31,12 +34,19 @@ class Gates(Protocol):
     async def die(self, where: str) -> None:
         """End here and now."""
 
+    @property
+    def points(self) -> Points:
+        """Return where processes may die."""
+
+    async def point(self, where: str) -> None:
+        """Stand where a campaign may want the process to die."""
+
 
 @dataclass
 class Database:
     """Hold the one database, what is wrong with it, and who looks at each commit."""
 
-    inline: InlineStore
+    inline: OneAtATime
     telling: Telling
     now: Callable[[], float]
     seconds: Callable[[], float]
@@ -62,8 +72,8 @@ class Database:
 
     def leased_until(self, owner: str) -> float:
         """Return when the last lease of a process ends; 0 where it has none."""
-        asked = "SELECT max(lease_until) FROM task WHERE lease_owner = ?"
-        found = self.inline.connection.exec_driver_sql(asked, (owner,)).scalar()
+        asked = select(func.max(task.c.lease_until)).where(task.c.lease_owner == owner)
+        found = self.inline.connection.execute(asked).scalar()
         self.inline.connection.rollback()
         return float(found or 0.0)
 
@@ -94,8 +104,9 @@ class SimulatedStore:
         if self._process.dies_within():
             database.inline.run(work, commit=False)
             await self._process.die("within a transaction, which is rolled back")
-        result, events = database.inline.run(work)
+        result, events = await self._outlived(lambda: database.inline.run(work))
         database.committed(events)
+        await self._process.point("behind COMMIT")
         self.committed(events)
         await self._process.gate("a commit")
         if database.unknown:
@@ -109,7 +120,18 @@ class SimulatedStore:
         """Run `work` that changes nothing."""
         await asyncio.sleep(0)
         self._database.need_up(writes=False)
-        return self._database.inline.look(work)
+        result = await self._outlived(lambda: self._database.inline.look(work))
+        await self._process.point("behind ROLLBACK")
+        return result
+
+    async def _outlived(self, run: Callable[[], T]) -> T:
+        """Run statements; whoever dies among them never hears of it."""
+        try:
+            with self._process.points.among_statements():
+                return run()
+        except DiedError:
+            await self._process.die("within a transaction, which is rolled back")
+            raise
 
     async def search(self, work: Callable[[Transaction], T], limit_s: float = SEARCH_LIMIT_S) -> T:
         """Run `work` that looks among much."""

@@ -5,21 +5,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from tillbridge.libraries.koha.transport import NotAsked, Outcome, Reply, Transport, Unanswered
 from tillbridge.simulation.library_side import LibrarySide, payment_of
-from tillbridge.simulation.wires import Passage, Wires
+from tillbridge.simulation.wires import Passage, Stop, Wires
 
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """Be the places at which a process may die or sleep: anywhere, and right before a payment's credit goes out."""
+    """Be the places at which a process may die or sleep: anywhere, and right before a payment's credit goes out.
 
-    gate: Callable[[str], Awaitable[None]]
-    first_byte: Callable[[str], Awaitable[None]]
+    At a `point` it may die for a campaign alone.
+    """
+
+    gate: Stop
+    first_byte: Stop
+    point: Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +75,25 @@ class VirtualTransport(Transport):
         """Do nothing: there are no connections."""
 
     async def _carry(self, request: _Request, passage: Passage) -> Outcome:
-        telling = self._side.telling
+        telling, point = self._side.telling, self._hands.point
+        await point(f"Koha: before a {request.method}")
         if passage.harm in ("refused", "unreachable"):
             await asyncio.sleep(passage.there_s if passage.harm == "refused" else self._connect_s)
             telling.say(f"{request.name}: Koha cannot be reached")
             return NotAsked("Koha cannot be reached: no connection could be made")
+        await point(f"Koha: half of a {request.method} is out")
         running = self._wires.outside(self._arrive(request, passage))
         try:
             async with asyncio.timeout(self._answer_s):
+                await point(f"Koha: a {request.method} is out")
                 reply = await asyncio.shield(running)
         except TimeoutError:
             telling.say(f"{request.name}: no answer in time")
             return Unanswered(f"Koha did not answer within {self._answer_s:g} s")
+        await point(f"Koha: half of the answer to a {request.method} is there")
         if request.method == "POST":
             await self._hands.gate("Koha's answer is there")
+        await point(f"Koha: the answer to a {request.method} is there")
         telling.say(f"{request.name}: {reply.status if reply else 'connection lost'}")
         return reply or Unanswered("the connection to Koha was lost before its answer came")
 

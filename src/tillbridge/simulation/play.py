@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Coroutine, Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,11 +51,17 @@ def play(script: Script) -> Outcome:
     """Play a script; the same one gives the same outcome, byte by byte."""
     telling = Telling()
     stage = Stage(script.seed, script.setup, telling)
+    sums, broken = perform(stage, _all_of(stage, script))
+    return Outcome(script, telling, broken, len(stage.known), stage.loop.time(), sums)
+
+
+def perform(stage: Stage, work: Coroutine[Any, Any, Sums]) -> tuple[Sums, str | None]:
+    """Let all that is on a stage happen; return what there is at the end, and the rule that did not hold if any."""
     sums, broken = Sums(), None
     with _listening(stage):
         asyncio.events.set_event_loop(stage.loop)
         try:
-            sums = stage.loop.run_until_complete(_played(stage, script))
+            sums = stage.loop.run_until_complete(_performed(stage, work))
             need(not stage.loop.troubles, f"something failed unseen: {stage.loop.troubles[:1]}")
         except BrokenRule as rule:
             broken = str(rule)
@@ -68,12 +74,12 @@ def play(script: Script) -> Outcome:
             stage.loop.close()
             stage.inline.close()
     if broken is not None:
-        telling.say(f"BROKEN: {broken}")
-    return Outcome(script, telling, broken, len(stage.known), stage.loop.time(), sums)
+        stage.telling.say(f"BROKEN: {broken}")
+    return sums, broken
 
 
-async def _played(stage: Stage, script: Script) -> Sums:
-    playing = asyncio.ensure_future(_all_of(stage, script))
+async def _performed(stage: Stage, work: Coroutine[Any, Any, Sums]) -> Sums:
+    playing = asyncio.ensure_future(work)
     while not playing.done():
         await asyncio.wait((playing, stage.found_broken), return_when=asyncio.FIRST_COMPLETED)
         if stage.broken is not None:
@@ -82,11 +88,21 @@ async def _played(stage: Stage, script: Script) -> Sums:
 
 
 async def _all_of(stage: Stage, script: Script) -> Sums:
-    for number in range(script.setup.processes):
-        await stage.fleet.start(number)
+    await begin(stage)
     under_way = [asyncio.ensure_future(_step(stage, step)) for step in script.steps]
     await asyncio.gather(*under_way)
     await asyncio.sleep(GRACE_S)
+    return await come_to_rest(stage)
+
+
+async def begin(stage: Stage) -> None:
+    """Start the bridge's processes."""
+    for number in range(stage.setup.processes):
+        await stage.fleet.start(number)
+
+
+async def come_to_rest(stage: Stage) -> Sums:
+    """Let honest people settle what is open; return what there is then, held to every rule."""
     everything = await Settlers(stage).settle()
     for held in everything:
         stage.look_at(held.payment.id)

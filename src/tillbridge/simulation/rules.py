@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from decimal import Decimal
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Select, Table, bindparam, select
 
 from tillbridge.domain.history import Event, first_break
 from tillbridge.domain.lifecycle import (
@@ -36,6 +36,15 @@ OURS = ("bridge", "library", "till")
 """Who acts in events when no person does."""
 
 _NOTHING = Decimal(0)
+
+
+def _of_payment(table: Table, column: str) -> Select[str]:
+    return select(table.c[column]).where(table.c.payment_id == bindparam("of_payment"))
+
+
+# Built once: to build a statement takes longer than to run it.
+_TASKS, _CLAIMS = _of_payment(t.task, "kind"), _of_payment(t.claim, "charge_id")
+_PAYERS = _of_payment(t.payer, "payment_id")
 
 
 class BrokenRule(AssertionError):  # noqa: N818 - reads as the sentence it is
@@ -96,18 +105,17 @@ def held_in(connection: Connection, payment_id: str) -> Held:
     history = tx.history(payment_id)
     need(first_break(history) is None, "the chain is broken")
 
-    def rows(table: Table, column: str) -> frozenset[str]:
-        found = select(table.c[column]).where(table.c.payment_id == payment_id)
-        return frozenset(connection.execute(found).scalars())
+    def rows(of: Select[str]) -> frozenset[str]:
+        return frozenset(connection.execute(of, {"of_payment": payment_id}).scalars())
 
     return Held(
         payment=payment,
         events=tuple(event for event, _ in history),
         credits=tx.credits(payment_id),
         cases=tx.open_cases(payment_id),
-        tasks=frozenset(TaskKind(kind) for kind in rows(t.task, "kind")),
-        claims=rows(t.claim, "charge_id"),
-        payer=bool(rows(t.payer, "payment_id")),
+        tasks=frozenset(TaskKind(kind) for kind in rows(_TASKS)),
+        claims=rows(_CLAIMS),
+        payer=bool(rows(_PAYERS)),
     )
 
 

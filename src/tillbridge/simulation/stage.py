@@ -47,7 +47,7 @@ from tillbridge.simulation.rules import (
 )
 from tillbridge.simulation.saying import MEANS
 from tillbridge.simulation.script import Setup
-from tillbridge.simulation.store import InlineStore
+from tillbridge.simulation.store import InlineStore, OneAtATime
 from tillbridge.simulation.telling import Telling
 from tillbridge.simulation.till_side import REPORT_LIMIT_S, TillSide
 from tillbridge.simulation.wires import Wires
@@ -73,14 +73,15 @@ MAY_BE_TRUE: dict[Standing, frozenset[str]] = {
 class Stage:
     """Put one run together."""
 
-    def __init__(self, seed: int, setup: Setup, telling: Telling) -> None:
+    def __init__(self, seed: int, setup: Setup, telling: Telling, store: OneAtATime | None = None) -> None:
+        """Set the stage; `store` holds a database of another kind than the usual one in memory."""
         self.setup, self.telling, self.chance = setup, telling, Chance(seed)
         self.loop = VirtualLoop(self.chance.chooser("order"))
         telling.clock = self.loop.time
         self.jumped_s = 0.0
         """How far the clocks on the walls were set since the start."""
         self._unseen_s = 0.0
-        self.inline = InlineStore()
+        self.inline: OneAtATime = store or InlineStore()
         self.database = Database(self.inline, telling, self.now, self.loop.time, alone=setup.processes == 1)
         self.database.committed = self.committed
         self.wires = Wires(self.loop, self.chance.of("wires"), telling)
@@ -135,7 +136,7 @@ class Stage:
         self._arriving[payment_id] += 1
         try:
             reply: Reply = await self.fleet.call(
-                lambda world: take_report(world, ("city",), body, payment_id), REPORT_LIMIT_S
+                lambda world: take_report(world, ("city",), body, payment_id), REPORT_LIMIT_S, "a report"
             )
         except GoneError:
             return None, "no answer from the bridge"
@@ -151,11 +152,8 @@ class Stage:
 
     def _check_acknowledged(self, body: bytes) -> None:
         """Need that a report which was answered 200 is stored, and was taken for what it says."""
-        stored = "SELECT 1 FROM message WHERE raw = ? LIMIT 1"
-        need(
-            self.look(lambda connection: connection.exec_driver_sql(stored, (body,)).first()),
-            "acknowledged, not stored",
-        )
+        stored = select(t.message.c.id).where(t.message.c.raw == body).limit(1)
+        need(self.look(lambda connection: connection.execute(stored).first()), "acknowledged, not stored")
         message = json.loads(body)
         payment_id, status = str(message["Id"]), message["Status"]
         self.acknowledged.add((payment_id, status))

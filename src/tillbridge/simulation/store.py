@@ -6,7 +6,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from functools import cache
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import StaticPool
@@ -18,6 +18,27 @@ from tillbridge.store.tables import metadata
 from tillbridge.store.transaction import SqlTransaction
 
 T = TypeVar("T")
+
+
+class OneAtATime(Protocol):
+    """Run each transaction at once, in one piece, on whatever database."""
+
+    @property
+    def connection(self) -> Connection:
+        """Return a connection to look at everything with; whoever has looked rolls back."""
+        ...
+
+    def run(self, work: Callable[[Transaction], T], *, commit: bool = True) -> tuple[T, list[Event]]:
+        """Run a transaction, committed or rolled back at its end; return what it did and which events it stored."""
+        ...
+
+    def look(self, work: Callable[[Transaction], T]) -> T:
+        """Run work that changes nothing."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the database."""
+        ...
 
 
 class InlineStore:
@@ -39,17 +60,19 @@ class InlineStore:
 
     def run(self, work: Callable[[Transaction], T], *, commit: bool = True) -> tuple[T, list[Event]]:
         """Run a transaction, committed or rolled back at its end; return what it did and which events it stored."""
-        self._transactions.exec_driver_sql("BEGIN")
         transaction = SqlTransaction(self._transactions)
         try:
+            self._transactions.exec_driver_sql("BEGIN")
             result = work(transaction)
+            if commit:
+                self._transactions.commit()
+            else:
+                self._transactions.rollback()
         except BaseException:
             self._transactions.rollback()
+            # After a commit that failed, SQLAlchemy holds the transaction for ended, and the driver does not.
+            self._transactions.connection.rollback()
             raise
-        if commit:
-            self._transactions.commit()
-        else:
-            self._transactions.rollback()
         return result, transaction.appended
 
     def look(self, work: Callable[[Transaction], T]) -> T:

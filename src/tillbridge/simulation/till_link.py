@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from tillbridge.registers.ceepos.client import Client, Limits, NotReceived, Received, Target
 from tillbridge.simulation.loop import LIFE
 from tillbridge.simulation.telling import Telling
 from tillbridge.simulation.till_side import CUT, TillSide
-from tillbridge.simulation.wires import Passage, Wires
+from tillbridge.simulation.wires import Passage, Stop, Wires
 from tillbridge.simulators.till.inbound import payment_id_of
 from tillbridge.simulators.till.messages import Reply
 
@@ -18,15 +18,16 @@ from tillbridge.simulators.till.messages import Reply
 class VirtualClient(Client):
     """Be the adapter's client over the virtual network."""
 
-    def __init__(self, side: TillSide, wires: Wires, telling: Telling, gate: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, side: TillSide, wires: Wires, telling: Telling, gate: Stop, point: Stop) -> None:
         super().__init__()
-        self._side, self._wires, self._telling, self._gate = side, wires, telling, gate
+        self._side, self._wires, self._telling, self._gate, self._point = side, wires, telling, gate, point
 
     async def post(
         self, target: Target, body: bytes, limits: Limits, on_written: Callable[[], None] | None = None
     ) -> Received | NotReceived:
         """Send `body` once and return what came."""
         del target
+        await self._point("the till: before the request")
         passage = self._wires.pass_on("till")
         await asyncio.sleep(passage.there_s / 4)
         if passage.harm == "refused":
@@ -35,6 +36,7 @@ class VirtualClient(Client):
         if passage.harm == "unreachable":
             await asyncio.sleep(limits.connect_s)
             return NotReceived(f"no connection to the register server within {limits.connect_s:g} s", connected=False)
+        await self._point("the till: half of the request is out")
         payment_id = payment_id_of(body) or ""
         self._side.sent[payment_id] += 1
         arriving = self._wires.outside(self._carried(body, passage))
@@ -43,13 +45,16 @@ class VirtualClient(Client):
         self._side.in_flight[payment_id] = LIFE.get()
         try:
             async with asyncio.timeout(limits.answer_s):
+                await self._point("the till: the request is out")
                 reply = await asyncio.shield(arriving)
         except TimeoutError:
             self._telling.fault(3, f"the till has not answered about {payment_id} within {limits.answer_s:g} s")
             return NotReceived(f"the register server gave no whole answer within {limits.answer_s:g} s", True)
         finally:
             del self._side.in_flight[payment_id]
+        await self._point("the till: half of the answer is there")
         await self._gate("the till's answer is there")
+        await self._point("the till: the answer is there")
         return _received(reply, passage)
 
     async def close(self) -> None:

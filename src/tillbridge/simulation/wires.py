@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal, TypeVar
@@ -20,6 +20,9 @@ Harm = Literal[
     "refused", "unreachable", "lost", "answer_lost", "proxy", "proxy_after", "truncated", "slow", "slow_after",
     "doubled", "doubled_at_once", "damaged",
 ]  # fmt: skip
+
+Stop = Callable[[str], Awaitable[None]]
+"""A place on the way, which is given, where a process may stand still or die."""
 
 SLOWEST_S = 560.0
 """How long a request may be on its way to the library system: less than after which it has surely ended."""
