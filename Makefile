@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help demo test crashes races lint screenshots clean
+.PHONY: help demo test crashes races lint screenshots kpz clean
 
 bin := .venv/bin
 
@@ -28,6 +28,8 @@ demo: ## Run library, bridge and till on this machine (ONCE=1: one walk, then st
 test: ## Check everything: style, types, tests, coverage
 	@scripts/setup test
 	$(check_style)
+	@echo '== plugin for Koha'
+	@prove --norc --quiet -Ikoha-plugin -Ikoha-plugin/t/lib koha-plugin/t
 	@rm -f .coverage .coverage.*
 	@echo '== tests'
 	@$(bin)/coverage run -m pytest -n $(WORKERS) --dist loadgroup
@@ -52,6 +54,9 @@ lint: ## Check style and types alone
 screenshots: ## Take pictures of the demo's pages into screenshots/ (ARGS=...: options)
 	@scripts/setup test
 	@$(bin)/python scripts/screenshots $(ARGS)
+
+kpz: ## Pack the plugin for Koha into dist/
+	@python3 scripts/kpz
 
 clean: ## Remove what was built, .venv too
 	@rm -rf .venv .coverage .coverage.* .hypothesis .mypy_cache .ruff_cache build dist screenshots

@@ -170,5 +170,6 @@ def _furnish(bare: Machine) -> None:
         assert real, f"{name} is needed"
         (bare.bin / name).symlink_to(real)
     _fake(bare.world / "tool", _TOOL)
+    _fake(bare.bin / "prove", _TOOL)
     for name, text in {"python3": _PYTHON, "apt-get": _APT_GET, "sudo": _SUDO, "id": _ID, "flock": _FLOCK}.items():
         _fake(bare.bin / name, text)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from docs.conftest import Machine
 
-STEPS = ["ruff check", "ruff format", "mypy ", "coverage run", "coverage combine", "coverage report"]
+STEPS = ["ruff check", "ruff format", "mypy ", "prove --norc", "coverage run", "coverage combine", "coverage report"]
 
 
 def steps(calls: list[str]) -> list[str]:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 LICENCE = "SPDX-License-Identifier: GPL-3.0-or-later"
-SOURCES = {".css", ".html", ".j2", ".js", ".mako", ".py", ".sh", ".sql", ".toml", ".yaml", ".yml"}
-SOURCES_WITHOUT_SUFFIX = {"Makefile", "diagrams", "lock", "run", "screenshots", "setup"}
+SOURCES = {
+    *(".css", ".html", ".j2", ".js", ".mako", ".pl", ".pm", ".py", ".sh", ".sql", ".t", ".toml", ".tt", ".yaml", ".yml")
+}
+SOURCES_WITHOUT_SUFFIX = {"Makefile", "diagrams", "kpz", "lock", "run", "screenshots", "setup"}
 LOCK_FILES = ["requirements.lock", "requirements-test.lock"]
 FOLDER_OF_ONE_MACHINE = re.compile(r"(?<![\w.:/])/(?:home|root|tmp|Users|var/tmp|work)/[\w.]")
 PACKAGE_REGISTRY = re.compile(r"pypi\.org|pythonhosted\.org|registry\.(?:npmjs|yarnpkg)|deb\.debian\.org")

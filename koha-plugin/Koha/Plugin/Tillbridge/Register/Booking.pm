@@ -111,7 +111,7 @@ sub _pay ($ledger, $order, $charges, $group, $n) {
 
 # Koha goes on to other charges with what is left of a payment, and other plugins may have a hand in it.
 sub _demand_whole ($ledger, $credit_id, $group) {
-    my $credit = $ledger->lines($credit_id)->{$credit_id};
+    my $credit = $ledger->lines($credit_id)->{$credit_id} // die "Deadlock found: somebody hid it, and credit $credit_id is gone.\n";
     my %wanted = map { $_->{charge_id} => $_->{units} } @$group;
     my %landed = map { $_->{charge_id} => $_->{units} } @{$ledger->applied($credit_id)->{$credit_id}};
     my $exact  = units_kept($credit->{amountoutstanding}) == 0 && keys %wanted == keys %landed

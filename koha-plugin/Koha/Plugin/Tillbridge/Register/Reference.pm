@@ -14,7 +14,8 @@ sub is_of ($word, $reference) { return $word =~ /\A\Q$reference\E(?::[1-9][0-9]{
 
 # The last word of a note that is the reference, or it with ":n" behind it.
 sub word_in ($note, $reference) {
-    return (grep { is_of($_, $reference) } split ' ', $note // '')[-1];
+    my @words = grep { is_of($_, $reference) } split ' ', $note // '';
+    return $words[-1];
 }
 
 # Escaped for LIKE ... ESCAPE '|', a sign that no reference has. It finds too much; is_of and word_in decide.

@@ -15,7 +15,7 @@ our @EXPORT_OK = qw(credit_to_keep lines_shown lookup shown);
 # row: of the table of bookings, or {reference, patron_id, result} of one that stands only in notes.
 sub shown ($ledger, $row) {
     my $kept = $row->{result};
-    my @undoings = $ledger->undoings_of($row->{reference});
+    my @undoings = grep { $_->{result} } $ledger->undoings_of($row->{reference});
     return {
         reference    => $row->{reference},
         patron_id    => 0 + $row->{patron_id},
