@@ -82,12 +82,26 @@ subtest 'partial sums land where they are meant to' => sub {
 
 subtest 'fractions of a cent are paid to the last crumb' => sub {
     afresh();
-    my @ids = map { FakeKoha::charge(amount => $_, status => 'UNRETURNED') } '0.333', '0.1', '0.2', '0.000001';
+    my @ids = map { FakeKoha::charge(amount => $_) } '0.333', '0.1', '0.2', '0.000001';
     my $other = FakeKoha::charge(amount => '5.00');
     booked(lines($ids[0] => '0.333', $ids[1] => '0.1', $ids[2] => '0.2', $ids[3] => '0.000001'));
     is FakeKoha::owed($_), '0.000000', "charge $_ is paid" for @ids;
     is FakeKoha::owed($other), '5.000000', 'the other charge is left alone';
     is FakeKoha::value('SELECT COUNT(*) FROM account_offsets WHERE debit_id = ?', $other), 0, 'wholly alone';
+};
+
+subtest 'crumbs of binary fractions stay nowhere' => sub {
+    afresh();
+    my ($one, $two) = map { FakeKoha::charge(amount => $_) } '6.00', '1.20';
+    my $other = FakeKoha::charge(amount => '5.00');
+    my (undef, $booking) = booked(lines($one => '6.00', $two => '1.20'));
+    is @{$booking->{credits}}, 1, 'one credit';
+    is_deeply [map { FakeKoha::owed($_) } $one, $two, $other], ['0.000000', '0.000000', '5.000000'], 'paid';
+    is FakeKoha::value('SELECT COUNT(*) FROM account_offsets WHERE debit_id = ?', $other), 0, 'without touching the other charge';
+    $FakeKoha::PREFERENCE{RenewAccruingItemWhenPaid} = $FakeKoha::RENEWS = {success => 1};
+    my @overdue = map { FakeKoha::charge(amount => $_, status => 'UNRETURNED', itemnumber => 7) } '0.1', '0.2';
+    (undef, $booking) = booked(lines($overdue[0] => '0.1', $overdue[1] => '0.2'), reference => 'tillbridge:a2', note => '');
+    is @{$booking->{effects}}, 2, 'and both loans are renewed';
 };
 
 subtest 'odd characters come through' => sub {

@@ -82,6 +82,10 @@ subtest 'a plugin that is switched off does nothing, even before Koha is started
         is_deeply [$status, $why->{error_code}], [404, 'switched_off'], $case->[0];
     }
     is FakeKoha::owed($id), '6.000000', 'nothing is booked';
+    Koha::Plugin::Tillbridge::Register->new->uninstall;
+    FakeKoha::run('DELETE FROM plugin_data');
+    is +(answer_of('about', \%account))[0], 404, 'nor one that was uninstalled';
+    is FakeKoha::value("SELECT COUNT(*) FROM sqlite_master WHERE name LIKE 'koha_plugin%'"), 0, 'which does not come back by itself';
 };
 
 subtest 'what goes wrong is not told outside' => sub {

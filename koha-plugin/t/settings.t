@@ -46,9 +46,12 @@ subtest 'a secret is shown once, and the older one signs until it is dropped' =>
     is_deeply page()->{key_ids}, [key_id($first), key_id($second)], 'both have a name';
     my $third = page(op => 'cud-secret');
     is_deeply [$third->{wrong}, $third->{secret}], ['two', undef], 'there is no third: one loads the page again by mistake';
-    is page(op => 'cud-drop')->{done}, 'dropped', 'the first is dropped';
+    is page(op => 'cud-drop', key_id => key_id($first))->{done}, 'dropped', 'the first is dropped';
     is_deeply [secrets()->all], [$second], 'the second signs';
-    is page(op => 'cud-drop')->{wrong}, 'one', 'and is not dropped by the same button';
+    is page(op => 'cud-drop', key_id => key_id($second))->{wrong}, 'one', 'and stays, being the only one';
+    page(op => 'cud-secret');
+    is page(op => 'cud-drop', key_id => key_id($first))->{wrong}, 'one', 'a page that is loaded again drops nothing more';
+    is secrets()->signing, $second, 'the second still signs';
 };
 
 subtest 'secrets are kept encrypted' => sub {

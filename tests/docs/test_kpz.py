@@ -40,6 +40,17 @@ def test_the_same_files_give_the_same_bytes(checkout: Path) -> None:
     assert packed(checkout).read_bytes() == first
 
 
+def test_a_changed_file_has_another_time_so_that_koha_does_not_take_it_for_the_old_one(checkout: Path) -> None:
+    page = f"{FOLDER}/configure.tt"
+    with zipfile.ZipFile(packed(checkout)) as archive:
+        before = {entry.filename: entry.date_time for entry in archive.infolist()}
+    with (checkout / "koha-plugin" / page).open("a") as file:
+        file.write("\n")
+    with zipfile.ZipFile(packed(checkout)) as archive:
+        after = {entry.filename: entry.date_time for entry in archive.infolist()}
+    assert [name for name in after if after[name] != before[name]] == [page]
+
+
 def test_it_holds_the_plugin_the_script_and_the_licence_and_no_tests(checkout: Path) -> None:
     with zipfile.ZipFile(packed(checkout)) as archive:
         names = archive.namelist()

@@ -8,6 +8,7 @@ use Digest::SHA qw(sha256_hex);
 use Exporter    qw(import);
 use Mojo::JSON  qw(false);
 
+use C4::Context;
 use Koha::Account;
 use Koha::Account::Lines;
 
@@ -86,7 +87,10 @@ sub _is_open ($line, $patron_id) {
     return $line->is_debit && ($line->borrowernumber // 0) == $patron_id && units_kept($line->amountoutstanding) > 0;
 }
 
-sub _owed ($line) { return {units => units_kept($line->amountoutstanding), renewable => $line->debit_type_code eq 'OVERDUE'} }
+sub _owed ($line) {
+    my $accrues = $line->debit_type_code eq 'OVERDUE' && ($line->status // '') eq 'UNRETURNED';
+    return {units => units_kept($line->amountoutstanding), renews => $accrues && C4::Context->preference('RenewAccruingItemWhenPaid')};
+}
 
 sub _pay ($ledger, $order, $charges, $group, $n) {
     demand_transaction();
@@ -102,6 +106,7 @@ sub _pay ($ledger, $order, $charges, $group, $n) {
         note          => note_with($order->{note}, $reference, defined $n ? "$reference:$n" : $reference),
         interface     => 'api',
     });
+    $ledger->drop_crumbs($paid->{payment_id});
     _demand_whole($ledger, $paid->{payment_id}, $group);
     return {
         credit  => credit_to_keep($ledger, $paid->{payment_id}),

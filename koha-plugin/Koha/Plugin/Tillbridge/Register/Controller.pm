@@ -4,6 +4,7 @@ package Koha::Plugin::Tillbridge::Register::Controller;
 # What all routes have in common: who may ask, what a body must look like, and how an answer is given.
 
 use Mojo::Base 'Mojolicious::Controller', -signatures;
+use C4::Context;
 
 use Koha::Plugin::Tillbridge::Register;
 use Koha::Plugin::Tillbridge::Register::Body qw(checked);
@@ -47,10 +48,13 @@ sub body ($c, $shape) {
 
 sub refuse ($c, @why) { return $REFUSED->throw(@why) }
 
-# Routes stay until Koha is started again; a plugin that is switched off must not go on.
+# Routes stay until Koha is started again; a plugin that is switched off must not go on. One that was uninstalled must
+# not even be made: Koha would install it anew.
 sub _demand_enabled ($c) {
-    my $plugin = $c->plugin;
-    $c->refuse(404, 'switched_off', 'The plugin is switched off in Koha.') unless $plugin && $plugin->is_enabled;
+    my $asked = C4::Context->dbh->prepare('SELECT plugin_value FROM plugin_data WHERE plugin_class = ? AND plugin_key = ?');
+    $asked->execute('Koha::Plugin::Tillbridge::Register', '__ENABLED__');
+    my ($enabled) = map { $_->[0] } @{$asked->fetchall_arrayref};
+    $c->refuse(404, 'switched_off', 'The plugin is switched off in Koha.') unless $enabled;
 }
 
 sub _failed ($c, $error) {

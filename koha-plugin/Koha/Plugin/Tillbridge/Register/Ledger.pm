@@ -100,6 +100,11 @@ sub applied ($self, @credit_ids) {
     return {map { $_ => _sorted($applied{$_}) } keys %applied};
 }
 
+# Where Koha's binary fractions leave 0.0000000000000001 of a credit, Koha applies that to another charge: an offset of 0.
+sub drop_crumbs ($self, $credit_id) {
+    _do("DELETE FROM account_offsets WHERE credit_id = ? AND type = 'APPLY' AND amount = 0", $credit_id);
+}
+
 sub _sorted ($units_of) {
     return [map { {charge_id => 0 + $_, units => $units_of->{$_}} } sort { $a <=> $b } keys %$units_of];
 }

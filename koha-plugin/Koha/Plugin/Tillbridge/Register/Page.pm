@@ -63,7 +63,7 @@ sub _make_secret ($self) {
 }
 
 sub _drop_older ($self) {
-    my $dropped = eval { $self->settings->secrets->drop_older };
+    my $dropped = eval { $self->settings->secrets->drop_older($self->_sent('key_id')) };
     return $dropped ? (done => 'dropped', $self->_known) : (wrong => 'one');
 }
 

@@ -3,7 +3,7 @@ package Koha::Plugin::Tillbridge::Register::Plan;
 
 # Decides which credits a booking becomes, and how a sum is spread over charges. Knows neither Koha nor a database.
 #
-# asked: {charge_id, units} in the caller's order. owed: {charge_id => {units, renewable}}, of the charges that are open.
+# asked: {charge_id, units} in the caller's order. owed: {charge_id => {units, renews}}, of the charges that are open.
 
 use Mojo::Base -strict, -signatures;
 use Exporter qw(import);
@@ -25,25 +25,27 @@ sub _owed_text ($charge) { return $charge && defined $charge->{units} ? text_of(
 # it goes: exact amounts come of one credit when no more than the last charge is paid in part.
 sub credits_for ($asked, $owed) {
     my @lines = sort { $a->{charge_id} <=> $b->{charge_id} } @$asked;
-    my @whole = grep { $_->{units} == $owed->{$_->{charge_id}}{units} } @lines;
     my @part  = grep { $_->{units} < $owed->{$_->{charge_id}}{units} } @lines;
-    my $one   = [@whole, @part];
-    return @part < 2 && _lands_exactly($one, $owed) ? ($one) : map { [$_] } @lines;
+    my @whole = grep { $_->{units} == $owed->{$_->{charge_id}}{units} } @lines;
+    # The last one may come out a crumb short, which would keep Koha from renewing a loan.
+    my ($first, $then) = map { my $renews = $_; [grep { !$owed->{$_->{charge_id}}{renews} == !$renews } @whole] } 1, 0;
+    my $one = [@$first, @$then, @part];
+    return @part < 2 && _lands($one, $owed) ? ($one) : map { [$_] } @lines;
 }
 
-# Reckons in binary fractions as Koha::Account::Line::apply does. Where a crumb stays on the credit, Koha would go on
-# to the patron's other charges with it; where it stays on an overdue that is paid, Koha would not renew the loan.
-sub _lands_exactly ($lines, $owed) {
-    my $left = text_of(sum0 map { $_->{units} } @$lines) * -1 * -1;
+# Reckons in binary fractions, as Koha::Account::Line::apply does: to the last of Koha's six places all must land where
+# it is meant to, and what renews a loan must come to nothing whatever.
+sub _lands ($lines, $owed) {
+    my $left = 0 + text_of(sum0 map { $_->{units} } @$lines);
     for my $line (@$lines) {
         my $charge = $owed->{$line->{charge_id}};
         my $due    = 0 + text_of($charge->{units});
         my $paid   = min($left, $due);
         return 0 if sprintf('%.6f', $paid) ne sprintf('%.6f', text_of($line->{units}));
-        return 0 if $charge->{renewable} && $line->{units} == $charge->{units} && $due - $paid != 0;
+        return 0 if $charge->{renews} && $line->{units} == $charge->{units} && $due - $paid != 0;
         $left -= $paid;
     }
-    return $left == 0;
+    return abs $left < 0.000_000_5;
 }
 
 # Cents over charges in their order, each filled before the next: 5.00 over 3, 4 and 6 is 3, 2, 0.

@@ -37,10 +37,10 @@ sub add ($self) {
     return $secret;
 }
 
-# Forgets the older one of two; false where there is but one.
-sub drop_older ($self) {
+# Forgets the older one of two, if that is the one that is meant: a page that was loaded again must not drop the next.
+sub drop_older ($self, $key_id) {
     my ($older, $newer) = $self->all;
-    return 0 unless defined $newer;
+    return 0 unless defined $newer && key_id($older) eq $key_id;
     $self->_keep($newer);
     return 1;
 }
