@@ -54,8 +54,8 @@ subtest 'charges that owe less are named and nothing is recorded' => sub {
     my $foreign = FakeKoha::charge(amount => '9.00', borrowernumber => 52);
     my $before  = FakeKoha::books();
     my $why = refusal(sub { booked(lines($one => '6.00', $two => '4.01', $paid => '1.00', $foreign => '9.00', 999 => '1.00')) });
-    is_deeply $why, [409, 'charges_changed', {charges => [{charge_id => $two, owed => '4.00'}, map { {charge_id => $_, owed => undef} } $paid, $foreign, 999]}],
-        'what they owe; what is no open charge of this patron';
+    is_deeply $why, [409, 'charges_changed', {charges => [{charge_id => $one, owed => '6.00'}, {charge_id => $two, owed => '4.00'}, map { {charge_id => $_, owed => undef} } $paid, $foreign, 999]}],
+        'what each owes; what is no open charge of this patron';
     is FakeKoha::books(), $before, 'nothing changed';
     is ledger()->booking('tillbridge:a1'), undef, 'and the reference is free';
     is((booked(lines($one => '6.00')))[0], 201, 'for a booking that fits');

@@ -32,8 +32,8 @@ subtest 'sums of cents are one credit, and land to the last place' => sub {
 };
 
 is_deeply [too_much([{charge_id => 1, units => 6}, {charge_id => 2, units => 1}, {charge_id => 3, units => 1}],
-    {1 => {units => 5_000_000}, 2 => {units => 0}})], [{charge_id => 2, owed => '0.00'}, {charge_id => 3, owed => undef}],
-    'what owes less, and what is no open charge';
+    {1 => {units => 5_000_000}, 2 => {units => 0}})],
+    [{charge_id => 1, owed => '5.00'}, {charge_id => 2, owed => '0.00'}, {charge_id => 3, owed => undef}], 'what each owes, and what is no open charge';
 is_deeply [too_much([{charge_id => 1, units => 5}], {1 => {units => 6}})], [], 'more may be owed than is paid';
 
 is_deeply [spread(500, 300, 400, 600)], [300, 200, 0], '5.00 over 3, 4 and 6';

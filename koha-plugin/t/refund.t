@@ -87,6 +87,14 @@ subtest 'both rights are needed' => sub {
     }
 };
 
+subtest 'nobody named: the account itself, if it has the rights' => sub {
+    afresh();
+    my $id = paid('10.00');
+    is refusal(sub { given_back(lines($id => '1.00'), staff_id => undef) })->[1], 'not_allowed', 'it has not';
+    $FakeKoha::RIGHTS{3} = {refund => 1, payout => 1};
+    is((given_back(lines($id => '1.00'), staff_id => undef))[0], 201, 'it has');
+};
+
 subtest 'Koha wants a register for cash' => sub {
     afresh();
     my $id = paid('10.00');

@@ -34,7 +34,7 @@ our %REVERSAL = (
     register_id => 'id or null',
     reason      => 'text',
 );
-our %REFUND = (%REVERSAL, staff_id => 'id', lines => 'lines', payout_type => 'type');
+our %REFUND = (%REVERSAL, lines => 'lines', payout_type => 'type');
 our %HANDOVER = (patron_id => 'id', charge_ids => 'ids', amount => 'cents or null', from => 'page');
 
 # Each returns the value as it will be used, or undef where it is not of the kind.

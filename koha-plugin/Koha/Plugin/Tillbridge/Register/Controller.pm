@@ -14,13 +14,16 @@ use Koha::Plugin::Tillbridge::Register::Settings;
 
 my $REFUSED = 'Koha::Plugin::Tillbridge::Register::Refused';
 
+# What Koha says where it has no such route.
+my @NO_ROUTE = (404, {errors => [{message => 'Not Found.', path => '/'}], status => 404});
+
 has plugin   => sub { Koha::Plugin::Tillbridge::Register->new({}) };
 has settings => sub ($c) { Koha::Plugin::Tillbridge::Register::Settings->new(plugin => $c->plugin) };
 has ledger   => sub ($c) { Koha::Plugin::Tillbridge::Register::Ledger->new(plugin => $c->plugin) };
 
 # Answers with what the work returns, (status, JSON), or with the reason why it did not come to that.
 sub answer ($c, $work) {
-    my ($status, $json) = eval { $c->_demand_enabled; $work->() };
+    my ($status, $json) = eval { $c->_is_enabled ? $work->() : @NO_ROUTE };
     ($status, $json) = $c->_failed($@) unless defined $status;
     $c->res->headers->cache_control('no-store');
     return $c->render(status => $status, json => $json);
@@ -48,13 +51,12 @@ sub body ($c, $shape) {
 
 sub refuse ($c, @why) { return $REFUSED->throw(@why) }
 
-# Routes stay until Koha is started again; a plugin that is switched off must not go on. One that was uninstalled must
-# not even be made: Koha would install it anew.
-sub _demand_enabled ($c) {
+# Routes stay until Koha is started again, and a plugin that is switched off must be as good as gone. One that was
+# uninstalled must not even be made: Koha would install it anew.
+sub _is_enabled ($c) {
     my $asked = C4::Context->dbh->prepare('SELECT plugin_value FROM plugin_data WHERE plugin_class = ? AND plugin_key = ?');
     $asked->execute('Koha::Plugin::Tillbridge::Register', '__ENABLED__');
-    my ($enabled) = map { $_->[0] } @{$asked->fetchall_arrayref};
-    $c->refuse(404, 'switched_off', 'The plugin is switched off in Koha.') unless $enabled;
+    return grep { $_->[0] } @{$asked->fetchall_arrayref};
 }
 
 sub _failed ($c, $error) {

@@ -33,14 +33,13 @@ sub look_claims ($userenv, $issuer, $patron_id) {
 sub pay_claims ($userenv, $issuer, $patron, $wish) {
     my $currency = Koha::Acquisition::Currencies->get_active
         // $REFUSED->throw(409, 'not_set_up', 'Koha has no active currency.');
-    my @lines  = _lines($patron, $wish);
-    my $number = 0 + $patron->borrowernumber;
+    my @lines = _lines($patron, $wish);
     return {
         _common($userenv, $issuer, 'pay'),
         staff    => {id => 0 + $userenv->{number}, userid => $userenv->{id} // '', name => _name(@$userenv{qw(firstname surname)})},
         register => $userenv->{register_id} ? 0 + $userenv->{register_id} : undef,
         patron   => {
-            id         => $number,
+            id         => 0 + $patron->borrowernumber,
             card       => $patron->cardnumber // '',
             name       => _name($patron->firstname, $patron->surname),
             restricted => $patron->is_debarred ? true : false,
@@ -49,7 +48,6 @@ sub pay_claims ($userenv, $issuer, $patron, $wish) {
         lines    => [map { _line_claim($_) } @lines],
         amount   => text_of_cents(sum0 map { $_->{cents} } @lines),
         from     => $wish->{from},
-        back     => "/cgi-bin/koha/members/boraccount.pl?borrowernumber=$number",
     };
 }
 

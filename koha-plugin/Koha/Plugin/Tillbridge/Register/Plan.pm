@@ -13,13 +13,14 @@ use Koha::Plugin::Tillbridge::Register::Amount qw(text_of);
 
 our @EXPORT_OK = qw(too_much credits_for spread);
 
-# The charges that owe less than is asked, as the answer names them: undef is owed on what is no open charge.
+# Nothing where each charge owes what is asked of it; else what all of them owe, as the answer names it: undef is owed
+# on what is no open charge.
 sub too_much ($asked, $owed) {
-    return map { {charge_id => $_->{charge_id}, owed => _owed_text($owed->{$_->{charge_id}})} }
-        grep { $_->{units} > ($owed->{$_->{charge_id}}{units} // 0) } @$asked;
+    return () unless grep { $_->{units} > ($owed->{$_->{charge_id}} // {units => 0})->{units} } @$asked;
+    return map { {charge_id => $_->{charge_id}, owed => _owed_text($owed->{$_->{charge_id}})} } @$asked;
 }
 
-sub _owed_text ($charge) { return $charge && defined $charge->{units} ? text_of($charge->{units}) : undef }
+sub _owed_text ($charge) { return $charge ? text_of($charge->{units}) : undef }
 
 # Groups of lines, a group for each credit. Koha fills the charges of a credit one after the other, each as far as
 # it goes: exact amounts come of one credit when no more than the last charge is paid in part.

@@ -67,14 +67,15 @@ sub _credits ($ledger, @kept) {
 sub _credit ($kept, $lines, $applied) {
     my $line = $lines->{$kept->{credit_id}};
     return {%$kept, unapplied => text_of(0), void => false} unless $line;
+    my $void    = ($line->{status} // '') eq 'VOID';
     my @deleted = grep { !$lines->{$_->{charge_id}} } @{$kept->{lines}};
     return {
         credit_id     => $kept->{credit_id},
         amount        => text_of(-units_kept($line->{amount})),
         unapplied     => text_of(-units_kept($line->{amountoutstanding})),
-        void          => ($line->{status} // '') eq 'VOID' ? true : false,
+        void          => $void ? true : false,
         credit_number => $line->{credit_number},
-        lines         => [@{lines_shown($applied)}, @deleted],
+        lines         => $void ? [] : [@{lines_shown($applied)}, @deleted],
     };
 }
 
