@@ -7,17 +7,19 @@ use Koha::Plugin::Tillbridge::Register::Reference qw(is_of is_reference like_of 
 ok is_reference('tillbridge:01JD-x_y.z:refund:1'), 'a reference';
 ok !is_reference($_), "'$_' is none" for '', 'a b', "a\n", 'å', 'a%', 'a' x 81;
 
-is word_in('Paid by Anna, receipt 7 tillbridge:a1', 'tillbridge:a1'), 'tillbridge:a1', 'behind a text';
-is word_in('tillbridge:a1:2',        'tillbridge:a1'), 'tillbridge:a1:2', 'the second of several';
-is word_in('Wrong tillbridge:a1:refund:1', 'tillbridge:a1'), undef, "a refund's is another";
-is word_in($_, 'tillbridge:a1'), undef, 'not in ' . ($_ // 'nothing') for 'tillbridge:a11', 'xtillbridge:a1', 'TILLBRIDGE:A1', 'tillbridge:a1:0', 'tillbridge:a1.', '', undef;
+is word_in('Paid by Anna, receipt 7 tillbridge:a1', 'tillbridge:a1'), 'tillbridge:a1',   'behind a text';
+is word_in('tillbridge:a1:2',                       'tillbridge:a1'), 'tillbridge:a1:2', 'the second of several';
+is word_in('Wrong tillbridge:a1:refund:1',          'tillbridge:a1'), undef,             "a refund's is another";
+is word_in($_,                                      'tillbridge:a1'), undef, 'not in ' . ($_ // 'nothing')
+    for 'tillbridge:a11', 'xtillbridge:a1', 'TILLBRIDGE:A1', 'tillbridge:a1:0', 'tillbridge:a1.', '', undef;
 is word_in('a.c', 'abc'), undef, 'a point is a point';
 ok is_of('a:1', 'a') && !is_of('a:x', 'a'), 'with a number behind it';
 is like_of('a_b%'), 'a|_b|%', "LIKE's signs are escaped";
 
 is note_with('Anna tillbridge:a1', 'tillbridge:a1', 'tillbridge:a1'), 'Anna tillbridge:a1', 'the note as it came';
-is note_with('Anna tillbridge:a1', 'tillbridge:a1', 'tillbridge:a1:2'), 'Anna tillbridge:a1:2', "the second credit's own";
+is note_with('Anna tillbridge:a1', 'tillbridge:a1', 'tillbridge:a1:2'), 'Anna tillbridge:a1:2',
+    "the second credit's own";
 is note_with('Anna', 'tillbridge:a1', 'tillbridge:a1:2'), 'Anna tillbridge:a1:2', 'put at the end where it is missing';
-is note_with('', 'a', 'a'), 'a', 'of nothing';
+is note_with('',     'a',             'a'),               'a',                    'of nothing';
 
 done_testing;

@@ -11,7 +11,10 @@ sub paid ($amount, $booked = $amount) {
     return $id;
 }
 
-sub left { return FakeKoha::value("SELECT COUNT(*) FROM accountlines WHERE credit_type_code = 'REFUND' OR debit_type_code = 'PAYOUT'") }
+sub left {
+    return FakeKoha::value(
+        "SELECT COUNT(*) FROM accountlines WHERE credit_type_code = 'REFUND' OR debit_type_code = 'PAYOUT'");
+}
 
 subtest 'a refund is a REFUND on the charge and a PAYOUT of it' => sub {
     afresh();
@@ -19,8 +22,14 @@ subtest 'a refund is a REFUND on the charge and a PAYOUT of it' => sub {
     my ($status, $refund) = given_back(lines($id => '4.00'));
     is $status, 201, 'now';
     my $line = $refund->{lines}[0];
-    is_deeply $refund, {reference => 'tillbridge:a1:refund:1', booking => 'tillbridge:a1',
-        lines => [{charge_id => $id, amount => '4.00', refund_id => $line->{refund_id}, payout_id => $line->{payout_id}}]}, 'what was made';
+    is_deeply $refund,
+        {
+        reference => 'tillbridge:a1:refund:1',
+        booking   => 'tillbridge:a1',
+        lines     =>
+            [{charge_id => $id, amount => '4.00', refund_id => $line->{refund_id}, payout_id => $line->{payout_id}}]
+        },
+        'what was made';
     my ($made)   = FakeKoha::rows('SELECT * FROM accountlines WHERE accountlines_id = ?', $line->{refund_id});
     my ($payout) = FakeKoha::rows('SELECT * FROM accountlines WHERE accountlines_id = ?', $line->{payout_id});
     is_deeply [@$made{qw(credit_type_code amount amountoutstanding status manager_id branchcode note)}],
@@ -28,8 +37,9 @@ subtest 'a refund is a REFUND on the charge and a PAYOUT of it' => sub {
     is_deeply [@$payout{qw(debit_type_code amount amountoutstanding payment_type register_id manager_id note)}],
         ['PAYOUT', '4.000000', '0.000000', 'KASSA', 2, 17, 'Wrong fine tillbridge:a1:refund:1'], 'the payout';
     is FakeKoha::owed($id), '0.000000', 'the charge owes what it owed';
-    is FakeKoha::value('SELECT status FROM accountlines WHERE accountlines_id = ?', $id), 'REFUNDED', 'and says that it was refunded';
-    is_deeply [(given_back(lines($id => '4')))[0], left()], [200, 2], 'a repeat finds it done';
+    is FakeKoha::value('SELECT status FROM accountlines WHERE accountlines_id = ?', $id), 'REFUNDED',
+        'and says that it was refunded';
+    is_deeply [(given_back(lines($id => '4')))[0], left()],  [200, 2],  'a repeat finds it done';
     is_deeply +(booked(lines($id => '10.00')))[1]{refunds}, [$refund], 'the booking tells of it';
 };
 
@@ -38,7 +48,7 @@ subtest 'a charge that still owes as much: the money is given back all the same'
     my $id = paid('10.00', '4.00');
     given_back(lines($id => '4.00'));
     is FakeKoha::owed($id), '6.000000', 'it owes what it owed';
-    is left(), 2, 'and what was paid is paid out';
+    is left(),              2,          'and what was paid is paid out';
 };
 
 subtest 'several refunds, down to the last crumb and no further' => sub {
@@ -53,20 +63,22 @@ subtest 'several refunds, down to the last crumb and no further' => sub {
 
 subtest 'never more than was booked' => sub {
     afresh();
-    my $id = paid('10.00', '4.00');
-    my $other = FakeKoha::charge(amount => '5.00');
+    my $id     = paid('10.00', '4.00');
+    my $other  = FakeKoha::charge(amount => '5.00');
     my $before = FakeKoha::books();
-    is_deeply refusal(sub { given_back($_) }), [409, 'more_than_booked', {left => [{charge_id => $id, amount => '4.00'}]}], 'refused'
+    is_deeply refusal(sub { given_back($_) }),
+        [409, 'more_than_booked', {left => [{charge_id => $id, amount => '4.00'}]}], 'refused'
         for lines($id => '4.01'), lines($id => '10.00'), lines($other => '1.00'), lines($id => '1.00', 999 => '1.00');
     is FakeKoha::books(), $before, 'nothing changed';
 };
 
 subtest 'what a librarian refunded or discounted by hand counts' => sub {
     afresh();
-    my $id = paid('10.00');
+    my $id      = paid('10.00');
     my $by_hand = FakeKoha::charge(amount => '-7.00', debit_type_code => undef, credit_type_code => 'REFUND');
     Koha::Account::Offset->new({credit_id => $by_hand, debit_id => $id, type => 'APPLY', amount => 0})->store;
-    is_deeply refusal(sub { given_back(lines($id => '4.00')) })->[2], {left => [{charge_id => $id, amount => '3.00'}]}, '3.00 of 10.00 is left';
+    is_deeply refusal(sub { given_back(lines($id => '4.00')) })->[2], {left => [{charge_id => $id, amount => '3.00'}]},
+        '3.00 of 10.00 is left';
     is((given_back(lines($id => '3.00')))[0], 201, 'and can be given back');
 };
 
@@ -83,7 +95,7 @@ subtest 'both rights are needed' => sub {
         my $id = paid('10.00');
         $FakeKoha::RIGHTS{18} = $rights;
         is refusal(sub { given_back(lines($id => '1.00'), staff_id => 18) })->[1], 'not_allowed', "only @{[%$rights]}";
-        is left(), 0, 'nothing is recorded';
+        is left(),                                                                 0,             'nothing is recorded';
     }
 };
 
@@ -99,7 +111,8 @@ subtest 'Koha wants a register for cash' => sub {
     afresh();
     my $id = paid('10.00');
     $FakeKoha::PREFERENCE{UseCashRegisters} = 1;
-    is_deeply refusal(sub { given_back(lines($id => '1.00'), payout_type => 'CASH', register_id => undef) }), [422, 'register_unknown', {}], 'none was named';
+    is_deeply refusal(sub { given_back(lines($id => '1.00'), payout_type => 'CASH', register_id => undef) }),
+        [422, 'register_unknown', {}], 'none was named';
     is left(), 0, 'nothing is recorded';
     is((given_back(lines($id => '1.00'), payout_type => 'CASH'))[0], 201, 'with one it goes');
 };
@@ -109,11 +122,14 @@ subtest 'a reference is for one refund' => sub {
     my $id = paid('10.00');
     given_back(lines($id => '1.00'));
     is refusal(sub { given_back(lines($id => '2.00')) })->[1], 'other_content', 'of one sum';
-    is refusal(sub { given_back(lines($id => '1.00'), booking => 'tillbridge:zz') })->[1], 'no_such_booking', 'of a booking that there is';
+    is refusal(sub { given_back(lines($id => '1.00'), booking => 'tillbridge:zz') })->[1], 'no_such_booking',
+        'of a booking that there is';
 };
 
 subtest 'a step that fails undoes all of it' => sub {
-    for my $fails (['Koha dies', sub { state $n; die "out of order\n" if $n++ }], ['something is left', sub ($payout) { $payout->amountoutstanding('1')->store }]) {
+    for my $fails (['Koha dies', sub { state $n; die "out of order\n" if $n++ }],
+        ['something is left', sub ($payout) { $payout->amountoutstanding('1')->store }])
+    {
         afresh();
         my ($one, $two) = map { FakeKoha::charge(amount => '5.00') } 1, 2;
         booked(lines($one => '5.00', $two => '5.00'));
@@ -121,7 +137,7 @@ subtest 'a step that fails undoes all of it' => sub {
         local $SIG{__WARN__} = sub { };
         $FakeKoha::HOOK{payout} = $fails->[1];
         is refusal(sub { given_back(lines($one => '1.00', $two => '1.00')) })->[1], 'not_recorded', $fails->[0];
-        is FakeKoha::books(), $before, 'nothing changed';
+        is FakeKoha::books(),                                                       $before,        'nothing changed';
     }
 };
 

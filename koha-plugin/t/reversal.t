@@ -15,15 +15,24 @@ sub two_credits {
 }
 
 subtest 'a booking is taken back whole, once' => sub {
-    my ($ids, $credits) = two_credits();
+    my ($ids,    $credits)  = two_credits();
     my ($status, $reversal) = taken_back();
     is $status, 201, 'now';
-    is_deeply $reversal, {reference => 'tillbridge:a1:reversal', booking => 'tillbridge:a1', credits => $credits, by_hand => Mojo::JSON->false}, 'both credits';
+    is_deeply $reversal,
+        {
+        reference => 'tillbridge:a1:reversal',
+        booking   => 'tillbridge:a1',
+        credits   => $credits,
+        by_hand   => Mojo::JSON->false
+        },
+        'both credits';
     is_deeply [map { FakeKoha::owed($_) } @$ids], ['6.000000', '4.000000'], 'all is owed again';
     my ($void) = FakeKoha::rows("SELECT * FROM accountlines WHERE debit_type_code = 'VOID'");
-    is_deeply [@$void{qw(manager_id branchcode note)}], [17, 'CPL', 'Taken back at the till tillbridge:a1:reversal'], 'by whom and why';
+    is_deeply [@$void{qw(manager_id branchcode note)}], [17, 'CPL', 'Taken back at the till tillbridge:a1:reversal'],
+        'by whom and why';
     is_deeply [(taken_back())[0], (taken_back(reason => 'x'))[0], voids()], [200, 200, 2], 'a repeat finds it done';
-    is_deeply [map { $_->{reference} } @{(booked(lines($ids->[0] => '5.00', $ids->[1] => '3.00')))[1]{reversals}}], ['tillbridge:a1:reversal'], 'the booking tells of it';
+    is_deeply [map { $_->{reference} } @{(booked(lines($ids->[0] => '5.00', $ids->[1] => '3.00')))[1]{reversals}}],
+        ['tillbridge:a1:reversal'], 'the booking tells of it';
 };
 
 subtest 'what was voided by hand is only noted' => sub {
@@ -54,22 +63,27 @@ subtest 'what was refunded cannot be taken back' => sub {
 subtest 'the right is that of the librarian, or of the account where nobody did it' => sub {
     my ($ids) = two_credits();
     my $before = FakeKoha::books();
-    is_deeply refusal(sub { taken_back(staff_id => 18) }), [403, 'not_allowed', {}], 'who may not take payments may not take them back';
+    is_deeply refusal(sub { taken_back(staff_id => 18) }), [403, 'not_allowed', {}],
+        'who may not take payments may not take them back';
     is FakeKoha::books(), $before, 'nothing changed';
-    is refusal(sub { taken_back(staff_id => 99) })->[1],     'staff_unknown',   'whom nobody knows';
+    is refusal(sub { taken_back(staff_id   => 99) })->[1],    'staff_unknown',   'whom nobody knows';
     is refusal(sub { taken_back(library_id => 'XPL') })->[1], 'library_unknown', 'nor where';
     is((taken_back(staff_id => undef))[0], 201, 'the till by itself');
-    is FakeKoha::value("SELECT manager_id FROM accountlines WHERE debit_type_code = 'VOID'"), 3, 'in the name of the account';
+    is FakeKoha::value("SELECT manager_id FROM accountlines WHERE debit_type_code = 'VOID'"), 3,
+        'in the name of the account';
 };
 
 subtest 'references are not mixed up' => sub {
     my ($ids) = two_credits();
-    is_deeply refusal(sub { taken_back(booking => 'tillbridge:b') }), [404, 'no_such_booking', {}], 'of what was never booked';
+    is_deeply refusal(sub { taken_back(booking => 'tillbridge:b') }), [404, 'no_such_booking', {}],
+        'of what was never booked';
     my $third = FakeKoha::charge(amount => '1.00');
     booked(lines($third => '1.00'), reference => 'tillbridge:a2', note => '');
     taken_back();
     is refusal(sub { taken_back(booking => 'tillbridge:a2') })->[1], 'other_content', 'of another booking';
-    is refusal(sub { given_back(lines($third => '1.00'), booking => 'tillbridge:a2', reference => 'tillbridge:a1:reversal') })->[1], 'other_content', 'as a refund';
+    is refusal(
+        sub { given_back(lines($third => '1.00'), booking => 'tillbridge:a2', reference => 'tillbridge:a1:reversal') })
+        ->[1], 'other_content', 'as a refund';
 };
 
 subtest 'a step that fails undoes all of it' => sub {
@@ -79,7 +93,7 @@ subtest 'a step that fails undoes all of it' => sub {
     my $n = 0;
     $FakeKoha::HOOK{void} = sub { die "out of order\n" if $n++ };
     is refusal(sub { taken_back() })->[1], 'not_recorded', 'the second credit';
-    is FakeKoha::books(), $before, 'nothing changed';
+    is FakeKoha::books(),                  $before,        'nothing changed';
     %FakeKoha::HOOK = ();
     is((taken_back())[0], 201, 'it can be done again');
 };
@@ -88,7 +102,7 @@ subtest 'credits that Koha has deleted are not there' => sub {
     my ($ids, $credits) = two_credits();
     FakeKoha::run('DELETE FROM accountlines WHERE accountlines_id = ?', $credits->[1]);
     is refusal(sub { taken_back() })->[1], 'no_such_booking', 'refused';
-    is voids(), 0, 'with nothing voided';
+    is voids(),                            0,                 'with nothing voided';
 };
 
 done_testing;

@@ -30,14 +30,19 @@ sub begin {
     $DEPTH      = 0;
     %HOOK       = ();
     %PREFERENCE = (staffClientBaseURL => 'https://staff.example.org');
-    %RIGHTS     = (17 => {map { $_ => 1 } qw(remaining_permissions refund payout)}, 3 => {remaining_permissions => 1}, 18 => {});
-    $RENEWS     = undef;
+    %RIGHTS     = (
+        17 => {map { $_ => 1 } qw(remaining_permissions refund payout)},
+        3  => {remaining_permissions => 1},
+        18 => {}
+    );
+    $RENEWS = undef;
     run("INSERT INTO branches VALUES ('CPL', 'Central')");
     run("INSERT INTO cash_registers VALUES (2, 'Desk')");
     run('INSERT INTO borrowers VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)', @$_)
-        for [3, 'bridge', 'B3', 'The', 'Bridge', 'CPL', 0, undef], [17, 'anna', 'A17', 'Änna', 'Ahlström', 'CPL', 0, 'anna@example.org'],
-        [18, 'bert', 'B18', 'Bert', 'B', 'CPL', 0, undef], [51, 'pat', '12345', 'Пётр', "O'Näill", 'CPL', 0, undef],
-        [52, undef, '52', undef, 'Other', 'CPL', 0, undef];
+        for [3, 'bridge', 'B3', 'The', 'Bridge', 'CPL', 0, undef],
+        [17, 'anna', 'A17', 'Änna', 'Ahlström', 'CPL', 0, 'anna@example.org'],
+        [18, 'bert', 'B18', 'Bert', 'B',     'CPL', 0, undef], [51, 'pat', '12345', 'Пётр', "O'Näill", 'CPL', 0, undef],
+        [52, undef,  '52',  undef,  'Other', 'CPL', 0, undef];
     $USERENV = {number => 3, id => 'bridge', branch => 'CPL', firstname => 'The', surname => 'Bridge'};
     return;
 }
@@ -45,8 +50,12 @@ sub begin {
 # Owes: type => OVERDUE, amount => '6.00', and whatever else a line has. Returns its id.
 sub charge (%line) {
     my $line = Koha::Account::Line->new({
-        borrowernumber => 51, debit_type_code => 'OVERDUE', amountoutstanding => $line{amount}, interface => 'intranet',
-        branchcode => 'CPL', %line,
+        borrowernumber    => 51,
+        debit_type_code   => 'OVERDUE',
+        amountoutstanding => $line{amount},
+        interface         => 'intranet',
+        branchcode        => 'CPL',
+        %line,
     })->store;
     return $line->id;
 }
@@ -64,7 +73,11 @@ sub value ($sql, @values) { return (values %{(rows($sql, @values))[0] // {}})[0]
 sub run ($sql, @values) { return $DBH->prepare($sql)->execute(@values) }
 
 # Everything that money is in, to see that nothing has changed.
-sub books { return join "\n", map { join '|', map { $_ // '' } @$_{sort keys %$_} } map { rows("SELECT * FROM $_") } qw(accountlines account_offsets message_queue) }
+sub books {
+    return join "\n", map {
+        join '|', map { $_ // '' } @$_{sort keys %$_}
+    } map { rows("SELECT * FROM $_") } qw(accountlines account_offsets message_queue);
+}
 
 sub decimal ($number) { return sprintf '%.6f', $number }
 
@@ -89,14 +102,14 @@ package FakeKoha::DBI::db {
         $sql =~ s/ CHARACTER SET ascii COLLATE ascii_bin//g;
         $sql =~ s/, KEY booking \(booking\)//;
         $sql =~ s/ ENGINE=.*\z//;
-        $sql =~ s/\bamount (?=[<=] 0)/amount + 0 /g;    # kept as text, to the last place
+        $sql =~ s/\bamount (?=[<=] 0)/amount + 0 /g;           # kept as text, to the last place
         return $self->SUPER::prepare($sql, @rest);
     }
 }
 
 package C4::Context {
-    sub dbh        {$FakeKoha::DBH}
-    sub userenv    {$FakeKoha::USERENV}
+    sub dbh        { $FakeKoha::DBH }
+    sub userenv    { $FakeKoha::USERENV }
     sub preference { $FakeKoha::PREFERENCE{$_[1]} }
 
     sub set_userenv {
@@ -110,16 +123,19 @@ package C4::Context {
 package Koha::Database {
     use Mojo::Base -strict, -signatures;
 
-    sub new ($class) { return bless {}, $class }
-    sub schema            ($self) { return $self }
-    sub storage           ($self) { return $self }
-    sub transaction_depth ($self) { return $FakeKoha::DEPTH }
+    sub new               ($class) { return bless {}, $class }
+    sub schema            ($self)  { return $self }
+    sub storage           ($self)  { return $self }
+    sub transaction_depth ($self)  { return $FakeKoha::DEPTH }
 
     sub txn_do ($self, $work) {
         return $work->() if $FakeKoha::DEPTH;
         local $FakeKoha::DEPTH = 1;
         $FakeKoha::DBH->begin_work;
-        if (eval { $work->(); FakeKoha::hook('commit'); 1 }) { $FakeKoha::DBH->commit; return }
+        if (eval { $work->(); FakeKoha::hook('commit'); 1 }) {
+            $FakeKoha::DBH->commit;
+            return;
+        }
         my $error = $@;
         $FakeKoha::DBH->rollback;
         die $error;
@@ -134,153 +150,9 @@ package FakeKoha::Row {
     sub with ($class, @names) {
         no strict 'refs';
         for my $name (@names) {
-            *{"${class}::$name"} = sub ($self, @value) { return $self->{$name} unless @value; $self->{$name} = $value[0]; return $self };
+            *{"${class}::$name"} =
+                sub ($self, @value) { return $self->{$name} unless @value; $self->{$name} = $value[0]; return $self };
         }
-    }
-}
-
-package Koha::Account::Offset {
-    use Mojo::Base -strict, -signatures;
-    our @ISA = ('FakeKoha::Row');
-
-    sub store ($self) {
-        FakeKoha::run('INSERT INTO account_offsets (credit_id, debit_id, type, amount) VALUES (?, ?, ?, ?)',
-            @$self{qw(credit_id debit_id type)}, FakeKoha::decimal($self->{amount}));
-        return $self;
-    }
-}
-
-package Koha::Account::Line {
-    use Mojo::Base -strict, -signatures;
-    our @ISA = ('FakeKoha::Row');
-    my @COLUMNS = qw(borrowernumber itemnumber date amount amountoutstanding credit_type_code debit_type_code credit_number
-        status payment_type note description manager_id register_id interface branchcode);
-    __PACKAGE__->with(@COLUMNS, 'accountlines_id');
-
-    sub id        ($self) { return $self->{accountlines_id} }
-    sub is_credit ($self) { return defined $self->{credit_type_code} }
-    sub is_debit  ($self) { return !$self->is_credit }
-
-    sub store ($self) {
-        my %row = map { $_ => ref $self->{$_} ? 'now' : $self->{$_} } @COLUMNS;
-        $row{$_} = FakeKoha::decimal($row{$_}) for qw(amount amountoutstanding);
-        my @names = sort keys %row;
-        if ($self->id) {
-            my $set = join ', ', map {"$_ = ?"} @names;
-            FakeKoha::run("UPDATE accountlines SET $set WHERE accountlines_id = ?", @row{@names}, $self->id);
-        }
-        else {
-            my $signs = join ', ', ('?') x @names;
-            FakeKoha::run("INSERT INTO accountlines (@{[join ', ', @names]}) VALUES ($signs)", @row{@names});
-            $self->{accountlines_id} = FakeKoha::value('SELECT MAX(accountlines_id) FROM accountlines');
-        }
-        return $self;
-    }
-
-    sub discard_changes ($self) {
-        %$self = %{(FakeKoha::rows('SELECT * FROM accountlines WHERE accountlines_id = ?', $self->id))[0]};
-        return $self;
-    }
-
-    sub apply ($self, $with) {
-        my $left = $self->amountoutstanding * -1;
-        for my $debit (@{$with->{debits}}) {
-            my $owed = $debit->amountoutstanding;
-            my $paid = $left >= $owed ? $owed : $left;
-            Koha::Account::Offset->new({credit_id => $self->id, debit_id => $debit->id, type => 'APPLY', amount => -$paid})->store;
-            $left -= $paid;
-            $self->amountoutstanding(-$left)->store;
-            $debit->amountoutstanding($owed - $paid)->store;
-            my $is_renewable = $debit->amountoutstanding == 0 && $debit->debit_type_code eq 'OVERDUE' && ($debit->status // '') eq 'UNRETURNED';
-            push @{$self->{renewals}}, {itemnumber => $debit->itemnumber, %$FakeKoha::RENEWS} if $is_renewable && $FakeKoha::RENEWS;
-            $debit->discard_changes;
-            FakeKoha::run('DELETE FROM issues WHERE itemnumber = ?', $debit->itemnumber)
-                if $debit->debit_type_code eq 'LOST' && $debit->amountoutstanding == 0 && $FakeKoha::PREFERENCE{MarkLostItemsAsReturned};
-            last if $left == 0;
-        }
-        return $self;
-    }
-
-    sub void ($self, $how) {
-        FakeKoha::hook(void => $self);
-        my $void = Koha::Account::Line->new({
-            borrowernumber => $self->borrowernumber, debit_type_code => 'VOID', amount => -$self->amount,
-            amountoutstanding => -$self->amount, manager_id => $how->{staff_id}, interface => $how->{interface}, branchcode => $how->{branch},
-        })->store;
-        my @offsets = FakeKoha::rows('SELECT * FROM account_offsets WHERE credit_id = ? AND amount < 0', $self->id);
-        $self->amountoutstanding($self->amount)->status('VOID')->store;
-        $self->apply({debits => [$void]});
-        for my $offset (@offsets) {
-            my $charge = Koha::Account::Lines->find($offset->{debit_id});
-            $charge->amountoutstanding($charge->amountoutstanding - $offset->{amount})->store;
-            Koha::Account::Offset->new({credit_id => $self->id, debit_id => $charge->id, type => 'VOID', amount => -$offset->{amount}})->store;
-        }
-        return $void;
-    }
-
-    sub payout ($self, $how) {
-        die bless {}, 'Koha::Exceptions::Account::RegisterRequired'
-            if $FakeKoha::PREFERENCE{UseCashRegisters} && $how->{payout_type} eq 'CASH' && !defined $how->{cash_register};
-        my $payout = Koha::Account::Line->new({
-            borrowernumber => $self->borrowernumber, debit_type_code => 'PAYOUT', payment_type => $how->{payout_type},
-            amount => $how->{amount}, amountoutstanding => $how->{amount}, manager_id => $how->{staff_id},
-            interface => $how->{interface}, branchcode => $how->{branch}, register_id => $how->{cash_register},
-        })->store;
-        $self->apply({debits => [$payout]});
-        $self->status('PAID')->store;
-        FakeKoha::hook(payout => $payout);
-        return $payout;
-    }
-}
-
-package Koha::Account::Lines {
-    use Mojo::Base -strict, -signatures;
-
-    sub find ($class, $id) { return ($class->search({accountlines_id => {-in => [$id]}})->as_list)[0] }
-
-    sub search ($class, $wanted, $how = {}) {
-        my @found = map { Koha::Account::Line->new($_) } grep { _is($_, $wanted) }
-            FakeKoha::rows('SELECT * FROM accountlines ORDER BY accountlines_id');
-        return bless {found => \@found}, $class;
-    }
-
-    sub as_list ($self) { return @{$self->{found}} }
-
-    sub _is ($row, $wanted) {
-        for my $name (keys %$wanted) {
-            my $value = $wanted->{$name};
-            my $is    = !ref $value ? ($row->{$name} // '') eq $value
-                : $value->{-in} ? (grep { $_ == $row->{$name} } @{$value->{-in}}) : $row->{$name} > $value->{'>'};
-            return 0 unless $is;
-        }
-        return 1;
-    }
-}
-
-package Koha::Account {
-    use Mojo::Base -strict, -signatures;
-
-    sub new ($class, $how) { return bless {%$how}, $class }
-
-    sub pay ($self, $how) {
-        FakeKoha::hook(pay => $how);
-        my $type = $how->{payment_type};
-        die bless {}, 'Koha::Exceptions::Account::PaymentTypeRequired' if $FakeKoha::PREFERENCE{RequirePaymentType} && !defined $type;
-        die bless {}, 'Koha::Exceptions::Account::RegisterRequired'
-            if $FakeKoha::PREFERENCE{UseCashRegisters} && $type eq 'CASH' && !defined $how->{cash_register};
-        my $credit = Koha::Account::Line->new({
-            borrowernumber => $self->{patron_id}, credit_type_code => 'PAYMENT', amount => $how->{amount} * -1,
-            amountoutstanding => $how->{amount} * -1, payment_type => $type, register_id => $how->{cash_register},
-            branchcode => $how->{library_id}, note => $how->{note}, description => $how->{description},
-            interface => $how->{interface}, manager_id => C4::Context->userenv->{number}, date => 'now',
-        })->store;
-        $credit->apply({debits => $how->{lines}});
-        my @other = grep { $_->is_debit && $_->amountoutstanding > 0 } Koha::Account::Lines->search({borrowernumber => $self->{patron_id}})->as_list;
-        $credit->apply({debits => \@other}) if $credit->amountoutstanding;
-        FakeKoha::run("INSERT INTO message_queue (borrowernumber, letter_code) VALUES (?, 'ACCOUNT_PAYMENT')", $self->{patron_id})
-            if $FakeKoha::PREFERENCE{UseEmailReceipts};
-        FakeKoha::hook(paid => $credit);
-        return {payment_id => $credit->id, renew_result => $credit->{renewals} // []};
     }
 }
 
@@ -289,7 +161,7 @@ package Koha::Patron {
     our @ISA = ('FakeKoha::Row');
     __PACKAGE__->with(qw(borrowernumber userid cardnumber firstname surname branchcode flags email debarred));
 
-    sub has_permission       ($self, $right)  { return $FakeKoha::RIGHTS{$self->borrowernumber}{$right->{updatecharges}} }
+    sub has_permission ($self, $right) { return $FakeKoha::RIGHTS{$self->borrowernumber}{$right->{updatecharges}} }
     sub can_see_patron_infos ($self, $patron) { return $patron->surname ne 'Other' }
     sub is_debarred          ($self)          { return $self->debarred }
 }
@@ -301,34 +173,51 @@ package FakeKoha::Rows {
         no strict 'refs';
         *{"${class}::find"} = sub ($class, $wanted) {
             my ($name, $value) = ref $wanted ? %$wanted : ($key, $wanted);
-            return map { $row_class->new($_) } FakeKoha::rows("SELECT * FROM $table WHERE $name = ? LIMIT 1", $value) if wantarray;
+            return map { $row_class->new($_) } FakeKoha::rows("SELECT * FROM $table WHERE $name = ? LIMIT 1", $value)
+                if wantarray;
             my ($row) = FakeKoha::rows("SELECT * FROM $table WHERE $name = ?", $value);
             return $row ? $row_class->new($row) : undef;
         };
     }
 }
 
-package Koha::Library       { our @ISA = ('FakeKoha::Row'); __PACKAGE__->with(qw(branchcode branchname)) }
+package Koha::Library { our @ISA = ('FakeKoha::Row'); __PACKAGE__->with(qw(branchcode branchname)) }
+
 package Koha::Cash::Register { our @ISA = ('FakeKoha::Row'); __PACKAGE__->with(qw(id name)) }
-package Koha::Patrons       { our @ISA = ('FakeKoha::Rows'); __PACKAGE__->of('borrowers', 'borrowernumber', 'Koha::Patron') }
-package Koha::Libraries     { our @ISA = ('FakeKoha::Rows'); __PACKAGE__->of('branches', 'branchcode', 'Koha::Library') }
-package Koha::Cash::Registers { our @ISA = ('FakeKoha::Rows'); __PACKAGE__->of('cash_registers', 'id', 'Koha::Cash::Register') }
-package Koha::Acquisition::Currencies { sub get_active { bless {}, shift } sub currency {'EUR'} }
-package Koha { sub version {'23.05.04.000'} }
+
+package Koha::Patrons { our @ISA = ('FakeKoha::Rows'); __PACKAGE__->of('borrowers', 'borrowernumber', 'Koha::Patron') }
+
+package Koha::Libraries { our @ISA = ('FakeKoha::Rows'); __PACKAGE__->of('branches', 'branchcode', 'Koha::Library') }
+
+package Koha::Cash::Registers
+{ our @ISA = ('FakeKoha::Rows'); __PACKAGE__->of('cash_registers', 'id', 'Koha::Cash::Register') }
+
+package Koha::Acquisition::Currencies {
+    sub get_active { bless {}, shift }
+    sub currency   { 'EUR' }
+}
+
+package Koha {
+    sub version { '23.05.04.000' }
+}
 
 # No cipher, but it hides, and says nothing sensible with another key.
 package Koha::Encryption {
     use Mojo::Base -strict, -signatures;
     our $KEY = 'a';
 
-    sub new         ($class) { die "No encryption_key\n" unless defined $KEY; return bless {}, $class }
+    sub new ($class) { die "No encryption_key\n" unless defined $KEY; return bless {}, $class }
     sub encrypt_hex ($self, $text) { return unpack 'H*', $KEY . reverse $text }
-    sub decrypt_hex ($self, $hex) { my ($key, $text) = unpack 'aa*', pack 'H*', $hex; return $key eq $KEY ? scalar reverse $text : 'rubbish' }
+
+    sub decrypt_hex ($self, $hex) {
+        my ($key, $text) = unpack 'aa*', pack 'H*', $hex;
+        return $key eq $KEY ? scalar reverse $text : 'rubbish';
+    }
 }
 
 package Koha::Token {
     sub new           { bless {}, shift }
-    sub generate_csrf {"token of $_[1]{session_id}"}
+    sub generate_csrf { "token of $_[1]{session_id}" }
     sub check_csrf    { $_[1]{token} eq "token of $_[1]{session_id}" }
 }
 
@@ -338,7 +227,8 @@ package Koha::Plugins::Base {
 
     sub new ($class, $args) {
         my $self = bless {%$args, class => $class}, $class;
-        $self->install && $self->store_data({__ENABLED__ => 1, __INSTALLED__ => 1}) unless $self->retrieve_data('__INSTALLED__');
+        $self->install && $self->store_data({__ENABLED__ => 1, __INSTALLED__ => 1})
+            unless $self->retrieve_data('__INSTALLED__');
         return $self;
     }
     sub get_metadata             ($self)        { return $self->{metadata} }
@@ -347,22 +237,23 @@ package Koha::Plugins::Base {
     sub mbf_read ($self, $name) { return path($INC{'Koha/Plugin/Tillbridge/Register.pm'} =~ s/\.pm\z//r, $name)->slurp }
 
     sub retrieve_data ($self, $key) {
-        return FakeKoha::value('SELECT plugin_value FROM plugin_data WHERE plugin_class = ? AND plugin_key = ?', $self->{class}, $key);
+        return FakeKoha::value('SELECT plugin_value FROM plugin_data WHERE plugin_class = ? AND plugin_key = ?',
+            $self->{class}, $key);
     }
 
     sub store_data ($self, $data) {
         FakeKoha::run('REPLACE INTO plugin_data VALUES (?, ?, ?)', $self->{class}, $_, $data->{$_}) for keys %$data;
     }
-    sub get_template ($self, $args) { return $self->{template} = FakeKoha::Template->new({}) }
-    sub output_html ($self, @output) { return $self->{output} = \@output }
+    sub get_template ($self, $args)   { return $self->{template} = FakeKoha::Template->new({}) }
+    sub output_html  ($self, @output) { return $self->{output}   = \@output }
 }
 
 package FakeKoha::Template {
     use Mojo::Base -strict, -signatures;
     our @ISA = ('FakeKoha::Row');
 
-    sub param ($self, %values) { %$self = (%$self, %values); return }
-    sub output ($self) {'<html>'}
+    sub param  ($self, %values) { %$self = (%$self, %values); return }
+    sub output ($self)          { '<html>' }
 }
 
 package FakeKoha;
@@ -372,6 +263,8 @@ $INC{$_} = __FILE__ for qw(
     Koha/Acquisition/Currencies.pm Koha/Cash/Registers.pm Koha/Database.pm Koha/Encryption.pm Koha/Libraries.pm
     Koha/Patrons.pm Koha/Plugins/Base.pm Koha/Token.pm
 );
+
+require FakeKoha::Accounts;
 
 begin();
 

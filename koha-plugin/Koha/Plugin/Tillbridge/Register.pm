@@ -4,7 +4,7 @@ package Koha::Plugin::Tillbridge::Register;
 # Tillbridge in Koha: books, takes back and refunds what a till took, in Koha's own way, and hands charges over to it.
 
 use Mojo::Base -strict, -signatures;
-use base qw(Koha::Plugins::Base);
+use base       qw(Koha::Plugins::Base);
 use Mojo::JSON ();    # without names: Koha counts every function here as something that the plugin can do
 
 use Koha::Plugin::Tillbridge::Register::Ledger;
@@ -28,7 +28,7 @@ sub new ($class, $args = {}) {
     return $class->SUPER::new({%$args, metadata => {%$METADATA, class => $class}});
 }
 
-sub api_namespace ($self)            { return 'tillbridge' }
+sub api_namespace ($self) { return 'tillbridge' }
 sub api_routes    ($self, $args = undef) { return Mojo::JSON::decode_json($self->mbf_read('openapi.json')) }
 sub static_routes ($self, $args = undef) { return Mojo::JSON::decode_json($self->mbf_read('staticapi.json')) }
 
@@ -46,7 +46,9 @@ sub configure ($self, $args = undef) { return Koha::Plugin::Tillbridge::Register
 # of Kohas with a content security policy.
 sub intranet_js ($self, $args = undef) {
     return '' unless Koha::Plugin::Tillbridge::Register::Settings->new(plugin => $self)->hands_over;
-    return join "\n", map {qq{<script src="/api/v1/contrib/tillbridge/static/$_.js?v=$VERSION" defer></script>}} qw(settings tillbridge);
+    return join "\n",
+        map { qq{<script src="/api/v1/contrib/tillbridge/static/$_.js?v=$VERSION" defer></script>} }
+        qw(settings tillbridge);
 }
 
 sub _with_tables ($self, $what) {

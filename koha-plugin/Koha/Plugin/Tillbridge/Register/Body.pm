@@ -34,31 +34,32 @@ our %REVERSAL = (
     register_id => 'id or null',
     reason      => 'text',
 );
-our %REFUND = (%REVERSAL, lines => 'lines', payout_type => 'type');
+our %REFUND   = (%REVERSAL, lines => 'lines', payout_type => 'type');
 our %HANDOVER = (patron_id => 'id', charge_ids => 'ids', amount => 'cents or null', from => 'page');
 
 # Each returns the value as it will be used, or undef where it is not of the kind.
 my %KIND = (
-    'reference'     => sub ($value) { _is_text($value) && is_reference($value) ? $value : undef },
-    'id'            => sub ($value) { _is_id($value) ? $value : undef },
-    'code'          => sub ($value) { _is_text($value) && $value =~ /\A\S{1,10}\z/ ? $value : undef },
-    'type'          => sub ($value) { _is_text($value) && $value =~ /\A[^\s\p{Cntrl}].{0,79}\z/ ? $value : undef },
-    'text'          => sub ($value) { _is_text($value) && length $value <= 10_000 ? $value : undef },
-    'page'          => sub ($value) { _is_text($value) && $value =~ /\A(?:paycollect|boraccount|pay)\z/ ? $value : undef },
+    'reference' => sub ($value) { _is_text($value) && is_reference($value) ? $value : undef },
+    'id'        => sub ($value) { _is_id($value)                           ? $value : undef },
+    'code'      => sub ($value) { _is_text($value) && $value =~ /\A\S{1,10}\z/              ? $value : undef },
+    'type'      => sub ($value) { _is_text($value) && $value =~ /\A[^\s\p{Cntrl}].{0,79}\z/ ? $value : undef },
+    'text'      => sub ($value) { _is_text($value) && length $value <= 10_000                       ? $value : undef },
+    'page'      => sub ($value) { _is_text($value) && $value =~ /\A(?:paycollect|boraccount|pay)\z/ ? $value : undef },
     'lines'         => \&_lines,
     'ids'           => \&_ids,
     'cents or null' => sub ($value) { _is_text($value) ? cents_asked($value) : undef },
 );
 
 my %LIKE = (
-    'reference'     => 'text of 1 to 80 letters, digits, ":", ".", "_" and "-"',
-    'id'            => 'a whole number above zero',
-    'id or null'    => 'a whole number above zero, or null',
-    'code'          => 'the code of a library',
-    'type'          => 'text of 1 to 80 characters',
-    'text'          => 'text of at most 10000 characters',
-    'page'          => '"paycollect", "boraccount" or "pay"',
-    'lines'         => "1 to $MOST_LINES of {\"charge_id\": 9001, \"amount\": \"6.00\"}, each charge once and none with nothing",
+    'reference'  => 'text of 1 to 80 letters, digits, ":", ".", "_" and "-"',
+    'id'         => 'a whole number above zero',
+    'id or null' => 'a whole number above zero, or null',
+    'code'       => 'the code of a library',
+    'type'       => 'text of 1 to 80 characters',
+    'text'       => 'text of at most 10000 characters',
+    'page'       => '"paycollect", "boraccount" or "pay"',
+    'lines'      =>
+        "1 to $MOST_LINES of {\"charge_id\": 9001, \"amount\": \"6.00\"}, each charge once and none with nothing",
     'ids'           => "at most $MOST_LINES whole numbers, each once",
     'cents or null' => 'text such as "6.00", or null',
 );

@@ -12,9 +12,9 @@ use C4::Context;
 use Koha::Account;
 use Koha::Account::Lines;
 
-use Koha::Plugin::Tillbridge::Register::Amount      qw(text_of units_kept);
-use Koha::Plugin::Tillbridge::Register::Plan        qw(credits_for too_much);
-use Koha::Plugin::Tillbridge::Register::Reference   qw(note_with);
+use Koha::Plugin::Tillbridge::Register::Amount    qw(text_of units_kept);
+use Koha::Plugin::Tillbridge::Register::Plan      qw(credits_for too_much);
+use Koha::Plugin::Tillbridge::Register::Reference qw(note_with);
 use Koha::Plugin::Tillbridge::Register::Refused;
 use Koha::Plugin::Tillbridge::Register::Shown       qw(credit_to_keep shown);
 use Koha::Plugin::Tillbridge::Register::Staff       qw(acting_for);
@@ -32,13 +32,15 @@ sub book ($ledger, $order) {
 
 # What makes two orders the same, as one word. Texts, names and places may differ: what was first recorded stays.
 sub content_of ($whose, $lines) {
-    return sha256_hex(join ' ', $whose, map {"$_->{charge_id}=$_->{units}"} sort { $a->{charge_id} <=> $b->{charge_id} } @$lines);
+    return sha256_hex(join ' ', $whose,
+        map { "$_->{charge_id}=$_->{units}" } sort { $a->{charge_id} <=> $b->{charge_id} } @$lines);
 }
 
 # Koha's lines by id, locked until the transaction ends. Comes before everything that is only read: what is read
 # first fixes the moment that all later reading is of, and Koha reckons with what it reads.
 sub locked (@ids) {
-    my @lines = Koha::Account::Lines->search({accountlines_id => {-in => \@ids}}, {for => 'update', order_by => 'accountlines_id'})->as_list;
+    my @lines = Koha::Account::Lines->search({accountlines_id => {-in => \@ids}},
+        {for => 'update', order_by => 'accountlines_id'})->as_list;
     return {map { $_->id => $_ } @lines};
 }
 
@@ -53,8 +55,9 @@ sub _once ($ledger, $order) {
     }
     $REFUSED->throw(404, 'patron_gone', 'Koha has no such patron.') unless $there;
     $ledger->add_booking($reference, $patron_id, $content);
-    my @noted  = $ledger->credits_noting($patron_id, $reference);
-    my $result = @noted ? _adopted($ledger, @noted) : acting_for($order, sub ($) { _recorded($ledger, $order, $charges) });
+    my @noted = $ledger->credits_noting($patron_id, $reference);
+    my $result =
+        @noted ? _adopted($ledger, @noted) : acting_for($order, sub ($) { _recorded($ledger, $order, $charges) });
     $ledger->finish_booking($reference, $result);
     return [@noted ? 200 : 201, {reference => $reference, patron_id => $patron_id, result => $result}];
 }
@@ -66,9 +69,10 @@ sub _adopted ($ledger, @noted) {
 
 sub _recorded ($ledger, $order, $charges) {
     my ($patron_id, $lines) = @$order{qw(patron_id lines)};
-    my $owed = {map { $_ => _owed($charges->{$_}) } grep { _is_open($charges->{$_}, $patron_id) } keys %$charges};
+    my $owed     = {map { $_ => _owed($charges->{$_}) } grep { _is_open($charges->{$_}, $patron_id) } keys %$charges};
     my @too_much = too_much($lines, $owed);
-    $REFUSED->throw(409, 'charges_changed', 'These charges owe less than is to be booked.', charges => \@too_much) if @too_much;
+    $REFUSED->throw(409, 'charges_changed', 'These charges owe less than is to be booked.', charges => \@too_much)
+        if @too_much;
     my @lost     = map { $_->itemnumber } grep { $_->debit_type_code eq 'LOST' && $_->itemnumber } values %$charges;
     my %lent     = $ledger->on_loan($patron_id, @lost);
     my $receipts = $ledger->receipts($patron_id);
@@ -89,7 +93,10 @@ sub _is_open ($line, $patron_id) {
 
 sub _owed ($line) {
     my $accrues = $line->debit_type_code eq 'OVERDUE' && ($line->status // '') eq 'UNRETURNED';
-    return {units => units_kept($line->amountoutstanding), renews => $accrues && C4::Context->preference('RenewAccruingItemWhenPaid')};
+    return {
+        units  => units_kept($line->amountoutstanding),
+        renews => $accrues && C4::Context->preference('RenewAccruingItemWhenPaid')
+    };
 }
 
 sub _pay ($ledger, $order, $charges, $group, $n) {
@@ -116,10 +123,13 @@ sub _pay ($ledger, $order, $charges, $group, $n) {
 
 # Koha goes on to other charges with what is left of a payment, and other plugins may have a hand in it.
 sub _demand_whole ($ledger, $credit_id, $group) {
-    my $credit = $ledger->lines($credit_id)->{$credit_id} // die "Deadlock found: somebody hid it, and credit $credit_id is gone.\n";
+    my $credit = $ledger->lines($credit_id)->{$credit_id}
+        // die "Deadlock found: somebody hid it, and credit $credit_id is gone.\n";
     my %wanted = map { $_->{charge_id} => $_->{units} } @$group;
     my %landed = map { $_->{charge_id} => $_->{units} } @{$ledger->applied($credit_id)->{$credit_id}};
-    my $exact  = units_kept($credit->{amountoutstanding}) == 0 && keys %wanted == keys %landed
+    my $exact =
+           units_kept($credit->{amountoutstanding}) == 0
+        && keys %wanted == keys %landed
         && !grep { $wanted{$_} != ($landed{$_} // -1) } keys %wanted;
     die "Koha did not put credit $credit_id on the charges that it is for.\n" unless $exact;
 }
@@ -136,14 +146,15 @@ sub _demand_exactness ($ledger, $lines, $owed) {
 sub _renewed ($outcome, $charges, $group) {
     my ($id) = grep { ($charges->{$_}->itemnumber // 0) == $outcome->{itemnumber} } map { $_->{charge_id} } @$group;
     return () unless defined $id;
-    return {charge_id => 0 + $id, what => 'renewed', why => undef} if $outcome->{success};
+    return {charge_id => 0 + $id, what => 'renewed',         why => undef} if $outcome->{success};
     return {charge_id => 0 + $id, what => 'renewal_refused', why => $outcome->{error}};
 }
 
 sub _returned ($charges, @items) {
     my %is = map { $_ => 1 } @items;
     return map { {charge_id => 0 + $_->id, what => 'returned', why => undef} }
-        grep { $_->debit_type_code eq 'LOST' && $is{$_->itemnumber // 0} } map { $charges->{$_} } sort { $a <=> $b } keys %$charges;
+        grep   { $_->debit_type_code eq 'LOST' && $is{$_->itemnumber // 0} }
+        map    { $charges->{$_} } sort { $a <=> $b } keys %$charges;
 }
 
 1;

@@ -54,7 +54,8 @@ sub refuse ($c, @why) { return $REFUSED->throw(@why) }
 # Routes stay until Koha is started again, and a plugin that is switched off must be as good as gone. One that was
 # uninstalled must not even be made: Koha would install it anew.
 sub _is_enabled ($c) {
-    my $asked = C4::Context->dbh->prepare('SELECT plugin_value FROM plugin_data WHERE plugin_class = ? AND plugin_key = ?');
+    my $asked =
+        C4::Context->dbh->prepare('SELECT plugin_value FROM plugin_data WHERE plugin_class = ? AND plugin_key = ?');
     $asked->execute('Koha::Plugin::Tillbridge::Register', '__ENABLED__');
     return grep { $_->[0] } @{$asked->fetchall_arrayref};
 }

@@ -36,7 +36,11 @@ sub pay_claims ($userenv, $issuer, $patron, $wish) {
     my @lines = _lines($patron, $wish);
     return {
         _common($userenv, $issuer, 'pay'),
-        staff    => {id => 0 + $userenv->{number}, userid => $userenv->{id} // '', name => _name(@$userenv{qw(firstname surname)})},
+        staff => {
+            id     => 0 + $userenv->{number},
+            userid => $userenv->{id} // '',
+            name   => _name(@$userenv{qw(firstname surname)})
+        },
         register => $userenv->{register_id} ? 0 + $userenv->{register_id} : undef,
         patron   => {
             id         => 0 + $patron->borrowernumber,
@@ -64,7 +68,9 @@ sub _common ($userenv, $issuer, $scope) {
     );
 }
 
-sub _name (@parts) { return join ' ', grep { length($_ // '') } @parts }
+sub _name (@parts) {
+    return join ' ', grep { length($_ // '') } @parts;
+}
 
 sub _line_claim ($line) {
     my $charge = $line->{charge};
@@ -80,7 +86,8 @@ sub _line_claim ($line) {
 # In the order of their ids, which is Koha's order of paying; what gets nothing is left out.
 sub _lines ($patron, $wish) {
     my %is_wanted = map { $_ => 1 } @{$wish->{charge_ids}};
-    my @open = map { {charge => $_, units => units_kept($_->amountoutstanding)} }
+    my @open =
+        map { {charge => $_, units => units_kept($_->amountoutstanding)} }
         Koha::Account::Lines->search({borrowernumber => $patron->borrowernumber, amountoutstanding => {'>' => 0}},
         {order_by => 'accountlines_id'})->as_list;
     my @lines = %is_wanted ? grep { $is_wanted{$_->{charge}->id} } @open : @open;
@@ -101,8 +108,11 @@ sub _shares ($cents, @owed) {
 sub _changed ($wish, @open) {
     my %owed = map { $_->{charge}->id => text_of($_->{units}) } @open;
     my @ids  = @{$wish->{charge_ids}} ? @{$wish->{charge_ids}} : sort { $a <=> $b } keys %owed;
-    $REFUSED->throw(409, 'charges_changed', 'These charges do not owe this.',
-        charges => [map { {charge_id => 0 + $_, owed => $owed{$_}} } @ids]);
+    $REFUSED->throw(
+        409, 'charges_changed',
+        'These charges do not owe this.',
+        charges => [map { {charge_id => 0 + $_, owed => $owed{$_}} } @ids]
+    );
 }
 
 1;

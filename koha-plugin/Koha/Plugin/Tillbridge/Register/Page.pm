@@ -25,8 +25,8 @@ my %ACTIONS = (
 );
 
 sub serve ($self) {
-    my $action = $ACTIONS{$self->_sent('op')};
-    my %shown  = !$action ? () : $self->_is_own_form ? $self->$action : (wrong => 'stale');
+    my $action   = $ACTIONS{$self->_sent('op')};
+    my %shown    = !$action ? () : $self->_is_own_form ? $self->$action : (wrong => 'stale');
     my $template = $self->plugin->get_template({file => 'configure.tt'});
     $template->param($self->_known, %shown, csrf_token => $self->_form_token);
     $self->plugin->output_html($template->output, undef, {force_no_caching => 1});
@@ -47,8 +47,8 @@ sub _known ($self) {
 
 sub _save ($self) {
     my ($bridge, $user) = ($self->_sent('bridge'), $self->_sent('service_user'));
-    my $address = $bridge eq '' ? '' : address_of($bridge);
-    my $patron  = $user eq ''   ? undef : Koha::Patrons->find({userid => $user});
+    my $address = $bridge eq ''     ? ''        : address_of($bridge);
+    my $patron  = $user eq ''       ? undef     : Koha::Patrons->find({userid => $user});
     my $wrong   = !defined $address ? 'address' : $user ne '' && !$patron ? 'user' : undef;
     return (wrong => $wrong, bridge => $bridge, service_user => $user) if $wrong;
     $self->settings->set($address, $patron ? $patron->userid : '');
@@ -86,7 +86,8 @@ sub _form_token ($self) { return Koha::Token->new->generate_csrf({session_id => 
 
 sub _is_own_form ($self) {
     my $is_posted = ($self->plugin->{cgi}->request_method // '') eq 'POST';
-    return $is_posted && Koha::Token->new->check_csrf({session_id => $self->_session, token => $self->_sent('csrf_token')});
+    return $is_posted
+        && Koha::Token->new->check_csrf({session_id => $self->_session, token => $self->_sent('csrf_token')});
 }
 
 1;

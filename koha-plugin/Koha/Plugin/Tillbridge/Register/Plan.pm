@@ -6,7 +6,7 @@ package Koha::Plugin::Tillbridge::Register::Plan;
 # asked: {charge_id, units} in the caller's order. owed: {charge_id => {units, renews}}, of the charges that are open.
 
 use Mojo::Base -strict, -signatures;
-use Exporter qw(import);
+use Exporter   qw(import);
 use List::Util qw(min sum0);
 
 use Koha::Plugin::Tillbridge::Register::Amount qw(text_of);
@@ -17,7 +17,7 @@ our @EXPORT_OK = qw(too_much credits_for spread);
 # on what is no open charge.
 sub too_much ($asked, $owed) {
     return () unless grep { $_->{units} > ($owed->{$_->{charge_id}} // {units => 0})->{units} } @$asked;
-    return map { {charge_id => $_->{charge_id}, owed => _owed_text($owed->{$_->{charge_id}})} } @$asked;
+    return map            { {charge_id => $_->{charge_id}, owed => _owed_text($owed->{$_->{charge_id}})} } @$asked;
 }
 
 sub _owed_text ($charge) { return $charge ? text_of($charge->{units}) : undef }
@@ -28,8 +28,12 @@ sub credits_for ($asked, $owed) {
     my @lines = sort { $a->{charge_id} <=> $b->{charge_id} } @$asked;
     my @part  = grep { $_->{units} < $owed->{$_->{charge_id}}{units} } @lines;
     my @whole = grep { $_->{units} == $owed->{$_->{charge_id}}{units} } @lines;
+
     # The last one may come out a crumb short, which would keep Koha from renewing a loan.
-    my ($first, $then) = map { my $renews = $_; [grep { !$owed->{$_->{charge_id}}{renews} == !$renews } @whole] } 1, 0;
+    my ($first, $then) = map {
+        my $renews = $_;
+        [grep { !$owed->{$_->{charge_id}}{renews} == !$renews } @whole]
+    } 1, 0;
     my $one = [@$first, @$then, @part];
     return @part < 2 && _lands($one, $owed) ? ($one) : map { [$_] } @lines;
 }

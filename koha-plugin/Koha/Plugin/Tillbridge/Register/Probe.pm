@@ -22,9 +22,9 @@ sub asked ($settings) {
 }
 
 sub _answer ($agent, $settings, $secret) {
-    my $token = signed(look_claims(C4::Context->userenv, $settings->own_origin, 0), $secret);
+    my $token   = signed(look_claims(C4::Context->userenv, $settings->own_origin, 0), $secret);
     my %headers = (Authorization => "Bearer $token", Origin => $settings->own_origin);
-    my $done = $agent->get($settings->bridge . '/koha/open-payments?patron=0' => \%headers);
+    my $done    = $agent->get($settings->bridge . '/koha/open-payments?patron=0' => \%headers);
     return {key_id => key_id($secret), status => $done->res->code, why => ($done->error // {})->{message}};
 }
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 package Koha::Plugin::Tillbridge::Register::Reference;
 
-# A booking's reference stands as a word of its own in its credits' notes; of several credits the nth has ":n" behind it.
+# A booking's reference stands as a word of its own in its credits' notes; of several credits the nth has it with ":n"
+# behind.
 
 use Mojo::Base -strict, -signatures;
 use Exporter qw(import);

@@ -9,8 +9,8 @@ use Exporter qw(import);
 use Koha::Account::Line;
 use Koha::Account::Offset;
 
-use Koha::Plugin::Tillbridge::Register::Amount      qw(text_of units_asked units_kept);
-use Koha::Plugin::Tillbridge::Register::Booking     qw(content_of);
+use Koha::Plugin::Tillbridge::Register::Amount  qw(text_of units_asked units_kept);
+use Koha::Plugin::Tillbridge::Register::Booking qw(content_of);
 use Koha::Plugin::Tillbridge::Register::Refused;
 use Koha::Plugin::Tillbridge::Register::Transaction qw(demand_transaction);
 use Koha::Plugin::Tillbridge::Register::Undoing     qw(note_of undo);
@@ -20,12 +20,15 @@ our @EXPORT_OK = qw(refund);
 my $REFUSED = 'Koha::Plugin::Tillbridge::Register::Refused';
 
 sub refund ($ledger, $order) {
-    return undo($ledger, $order, {
-        kind    => 'refund',
-        content => content_of($order->{booking}, $order->{lines}),
-        rights  => ['refund', 'payout'],
-        work    => sub ($staff, $booking, $lines) { _give_back($ledger, $order, $staff, $booking, $lines) },
-    });
+    return undo(
+        $ledger, $order,
+        {
+            kind    => 'refund',
+            content => content_of($order->{booking}, $order->{lines}),
+            rights  => ['refund', 'payout'],
+            work    => sub ($staff, $booking, $lines) { _give_back($ledger, $order, $staff, $booking, $lines) },
+        }
+    );
 }
 
 sub _give_back ($ledger, $order, $staff, $booking, $lines) {
@@ -67,7 +70,12 @@ sub _refund_line ($ledger, $order, $staff, $charge, $units) {
     });
     $payout->note(note_of($order))->store;
     _demand_balance($ledger, $charge, $refund->id, $payout->id);
-    return {charge_id => 0 + $charge->id, amount => text_of($units), refund_id => 0 + $refund->id, payout_id => 0 + $payout->id};
+    return {
+        charge_id => 0 + $charge->id,
+        amount    => text_of($units),
+        refund_id => 0 + $refund->id,
+        payout_id => 0 + $payout->id
+    };
 }
 
 # Koha's own `reduce` would put the refund on what the charge still owes, so that nothing were left to pay out, and
@@ -88,7 +96,8 @@ sub _reduction ($order, $staff, $charge, $units) {
         note              => note_of($order),
     })->store;
     Koha::Account::Offset->new({credit_id => $refund->id, type => 'CREATE', amount => $amount})->store;
-    Koha::Account::Offset->new({credit_id => $refund->id, debit_id => $charge->id, type => 'APPLY', amount => 0})->store;
+    Koha::Account::Offset->new({credit_id => $refund->id, debit_id => $charge->id, type => 'APPLY', amount => 0})
+        ->store;
     $charge->status('REFUNDED')->store;
     $refund->discard_changes;
     return $refund;

@@ -12,7 +12,9 @@ sub throw ($class, $status, $code, $text, %more) {
     die $class->new(status => $status, code => $code, text => $text, more => \%more);
 }
 
-sub is_in ($class, $error) { return ref $error && eval { $error->isa($class) } }
+sub is_in ($class, $error) {
+    return ref $error && eval { $error->isa($class) }
+}
 
 sub body ($self) { return {error => $self->text, error_code => $self->code, %{$self->more}} }
 

@@ -7,8 +7,8 @@ use Mojo::Base -strict, -signatures;
 use Exporter   qw(import);
 use Mojo::JSON qw(false true);
 
-use Koha::Plugin::Tillbridge::Register::Amount      qw(units_asked units_kept);
-use Koha::Plugin::Tillbridge::Register::Booking     qw(content_of);
+use Koha::Plugin::Tillbridge::Register::Amount  qw(units_asked units_kept);
+use Koha::Plugin::Tillbridge::Register::Booking qw(content_of);
 use Koha::Plugin::Tillbridge::Register::Refused;
 use Koha::Plugin::Tillbridge::Register::Transaction qw(demand_transaction);
 use Koha::Plugin::Tillbridge::Register::Undoing     qw(note_of undo);
@@ -18,12 +18,15 @@ our @EXPORT_OK = qw(reverse_booking);
 my $REFUSED = 'Koha::Plugin::Tillbridge::Register::Refused';
 
 sub reverse_booking ($ledger, $order) {
-    return undo($ledger, $order, {
-        kind    => 'reversal',
-        content => content_of($order->{booking}, []),
-        rights  => ['remaining_permissions'],
-        work    => sub ($staff, $booking, $lines) { _void($ledger, $order, $staff, $booking, $lines) },
-    });
+    return undo(
+        $ledger, $order,
+        {
+            kind    => 'reversal',
+            content => content_of($order->{booking}, []),
+            rights  => ['remaining_permissions'],
+            work    => sub ($staff, $booking, $lines) { _void($ledger, $order, $staff, $booking, $lines) },
+        }
+    );
 }
 
 sub _void ($ledger, $order, $staff, $booking, $lines) {
@@ -64,7 +67,8 @@ sub _demand_owed_again ($ledger, $lines, @voided) {
     my $now = $ledger->lines((keys %more), map { $_->{credit_id} } @voided);
     for my $id (grep { $lines->{$_} } keys %more) {
         my $owed = units_kept($lines->{$id}->amountoutstanding) + $more{$id};
-        die "Charge $id does not owe what it must owe after the reversal.\n" if units_kept($now->{$id}{amountoutstanding}) != $owed;
+        die "Charge $id does not owe what it must owe after the reversal.\n"
+            if units_kept($now->{$id}{amountoutstanding}) != $owed;
     }
     for my $credit (map { $now->{$_->{credit_id}} } @voided) {
         die "Koha did not void credit $credit->{accountlines_id}.\n" if ($credit->{status} // '') ne 'VOID';

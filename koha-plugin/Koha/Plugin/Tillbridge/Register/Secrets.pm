@@ -26,7 +26,9 @@ sub all ($self) {
 
 sub signing ($self) { return ($self->all)[0] }
 
-sub key_ids ($self) { return map { key_id($_) } $self->all }
+sub key_ids ($self) {
+    return map { key_id($_) } $self->all;
+}
 
 # A new secret, or undef while two are kept already: the one that the bridge knows must not fall out.
 sub add ($self) {

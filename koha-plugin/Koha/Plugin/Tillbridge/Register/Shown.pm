@@ -14,7 +14,7 @@ our @EXPORT_OK = qw(credit_to_keep lines_shown lookup shown);
 
 # row: of the table of bookings, or {reference, patron_id, result} of one that stands only in notes.
 sub shown ($ledger, $row) {
-    my $kept = $row->{result};
+    my $kept     = $row->{result};
     my @undoings = grep { $_->{result} } $ledger->undoings_of($row->{reference});
     return {
         reference    => $row->{reference},
@@ -31,13 +31,13 @@ sub shown ($ledger, $row) {
 sub lookup ($ledger, $reference, $patron_id) {
     my @bookings = map { shown($ledger, $_) } $ledger->bookings_of($reference);
     return @bookings unless defined $patron_id;
-    my %known = map { $_->{credit_id} => 1 } map { @{$_->{credits}} } @bookings;
+    my %known = map  { $_->{credit_id} => 1 } map { @{$_->{credits}} } @bookings;
     my @noted = grep { !$known{$_->{credit_id}} } $ledger->credits_noting($patron_id, $reference);
     return @bookings, map { _noted($ledger, $patron_id, $_, @noted) } uniq map { $_->{reference} } @noted;
 }
 
 sub _noted ($ledger, $patron_id, $word, @noted) {
-    my @ids = map { $_->{credit_id} } grep { $_->{reference} eq $word } @noted;
+    my @ids  = map { $_->{credit_id} } grep { $_->{reference} eq $word } @noted;
     my %kept = (credits => [map { credit_to_keep($ledger, $_) } @ids], effects => []);
     return shown($ledger, {reference => $word, patron_id => $patron_id, result => \%kept});
 }

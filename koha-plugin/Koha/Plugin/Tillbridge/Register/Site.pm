@@ -21,7 +21,8 @@ sub origin_of ($address) {
 # An address for the bridge without the slash at its end, or undef. In clear text it must not leave this machine.
 sub address_of ($text) {
     my $address = $text =~ s{/+\z}{}r;
-    my ($scheme, $host) = $address =~ m{\A(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?\z}
+    my ($scheme, $host) =
+        $address =~ m{\A(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?\z}
         or return undef;
     return $scheme eq 'https' || $host =~ /\A(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])\z/ ? $address : undef;
 }
@@ -31,7 +32,8 @@ sub why_not_ours ($own, $headers) {
     my $type = $headers->('Content-Type') // '';
     return 'The body must be sent as application/json.' unless $type =~ m{\Aapplication/json\s*(?:;|\z)}i;
     my $origin = $headers->('Origin') // 'nowhere';
-    return "This Koha's staff address is $own (staffClientBaseURL), and the request comes from $origin." if $origin ne $own;
+    return "This Koha's staff address is $own (staffClientBaseURL), and the request comes from $origin."
+        if $origin ne $own;
     return why_not_read($headers);
 }
 

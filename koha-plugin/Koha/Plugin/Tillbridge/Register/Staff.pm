@@ -42,9 +42,9 @@ sub demand_rights ($staff, @rights) {
 }
 
 sub _named ($order) {
-    my $number  = $order->{staff_id} // C4::Context->userenv->{number};
-    my $staff   = Koha::Patrons->find($number) // _unknown('staff', $number);
-    my $library = Koha::Libraries->find($order->{library_id}) // _unknown('library', $order->{library_id});
+    my $number   = $order->{staff_id}                          // C4::Context->userenv->{number};
+    my $staff    = Koha::Patrons->find($number)                // _unknown('staff',   $number);
+    my $library  = Koha::Libraries->find($order->{library_id}) // _unknown('library', $order->{library_id});
     my $register = defined $order->{register_id}
         && (Koha::Cash::Registers->find($order->{register_id}) // _unknown('register', $order->{register_id}));
     return ($staff, $library, $register || undef);
@@ -54,8 +54,12 @@ sub _unknown ($what, $name) { $REFUSED->throw(422, "${what}_unknown", "Koha know
 
 sub _fields ($staff, $library, $register) {
     return (
-        $staff->borrowernumber, $staff->userid,      $staff->cardnumber, $staff->firstname, $staff->surname,
-        $library->branchcode,   $library->branchname, $staff->flags,     $staff->email,     undef, undef, undef,
+        $staff->borrowernumber,                                        $staff->userid,
+        $staff->cardnumber,                                            $staff->firstname,
+        $staff->surname,                                               $library->branchcode,
+        $library->branchname,                                          $staff->flags,
+        $staff->email,                                                 undef,
+        undef,                                                         undef,
         $register ? ($register->id, $register->name) : (undef, undef), undef,
     );
 }

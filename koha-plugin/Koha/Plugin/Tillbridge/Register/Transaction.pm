@@ -24,8 +24,9 @@ my $TOO_LONG  = qr/Lock wait timeout exceeded/;
 # What Koha refuses by itself, by the class of its exception.
 my %SAID_BY_KOHA = (
     'Koha::Exceptions::Account::PaymentTypeRequired' => ['payment_type_unknown', 'Koha wants a payment type.'],
-    'Koha::Exceptions::Account::InvalidPaymentType'  => ['payment_type_unknown', 'Koha does not know this payment type.'],
-    'Koha::Exceptions::Account::RegisterRequired'    => ['register_unknown', 'Koha wants a cash register for cash.'],
+    'Koha::Exceptions::Account::InvalidPaymentType'  =>
+        ['payment_type_unknown', 'Koha does not know this payment type.'],
+    'Koha::Exceptions::Account::RegisterRequired' => ['register_unknown', 'Koha wants a cash register for cash.'],
 );
 
 sub in_transaction ($work) {
@@ -38,7 +39,7 @@ sub in_transaction ($work) {
         return $result if $ended;
         my $error = $@;
         die $error if $REFUSED->is_in($error);
-        last       if $error =~ $TOO_LONG;
+        last if $error =~ $TOO_LONG;
         _give_up($error, $worked) unless $error =~ $COLLISION;
         sleep rand $LONGEST_WAIT * 2**$try;
     }

@@ -6,7 +6,7 @@ package Koha::Plugin::Tillbridge::Register::Undoing;
 use Mojo::Base -strict, -signatures;
 use Exporter qw(import);
 
-use Koha::Plugin::Tillbridge::Register::Booking     qw(locked);
+use Koha::Plugin::Tillbridge::Register::Booking qw(locked);
 use Koha::Plugin::Tillbridge::Register::Refused;
 use Koha::Plugin::Tillbridge::Register::Shown       qw(shown);
 use Koha::Plugin::Tillbridge::Register::Staff       qw(acting_for demand_rights);
@@ -45,6 +45,8 @@ sub _once ($ledger, $order, $how, $row) {
 }
 
 # What stands on every line that is made: why, and the reference to find it by.
-sub note_of ($order) { return join ' ', grep {length} @$order{qw(reason reference)} }
+sub note_of ($order) {
+    return join ' ', grep { length } @$order{qw(reason reference)};
+}
 
 1;

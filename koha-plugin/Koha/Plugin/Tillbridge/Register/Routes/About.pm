@@ -9,17 +9,18 @@ use Koha;
 my $CONTRACT = 1;
 
 sub show ($c) {
-    return $c->answer(
-        sub {
-            $c->demand_account;
-            return (200, {
+    return $c->answer(sub {
+        $c->demand_account;
+        return (
+            200,
+            {
                 plugin    => $c->plugin->get_metadata->{version},
                 contract  => $CONTRACT,
                 koha      => Koha::version() . '',
                 abilities => [$c->settings->abilities],
-            });
-        }
-    );
+            }
+        );
+    });
 }
 
 1;

@@ -15,16 +15,14 @@ sub add ($c) {
 }
 
 sub list ($c) {
-    return $c->answer(
-        sub {
-            $c->demand_service;
-            my $reference = $c->param('reference') // '';
-            my $patron_id = $c->param('patron_id');
-            $c->refuse(400, 'bad_request', '"reference" is none.') unless is_reference($reference);
-            $c->refuse(400, 'bad_request', '"patron_id" is none.') unless ($patron_id // 1) =~ /\A[1-9][0-9]{0,9}\z/;
-            return (200, {bookings => [lookup($c->ledger, $reference, $patron_id)]});
-        }
-    );
+    return $c->answer(sub {
+        $c->demand_service;
+        my $reference = $c->param('reference') // '';
+        my $patron_id = $c->param('patron_id');
+        $c->refuse(400, 'bad_request', '"reference" is none.') unless is_reference($reference);
+        $c->refuse(400, 'bad_request', '"patron_id" is none.') unless ($patron_id // 1) =~ /\A[1-9][0-9]{0,9}\z/;
+        return (200, {bookings => [lookup($c->ledger, $reference, $patron_id)]});
+    });
 }
 
 1;

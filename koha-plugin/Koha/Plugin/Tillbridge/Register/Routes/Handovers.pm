@@ -13,27 +13,25 @@ use Koha::Plugin::Tillbridge::Register::Site     qw(why_not_ours why_not_read);
 use Koha::Plugin::Tillbridge::Register::Token    qw(signed);
 
 sub add ($c) {
-    return $c->answer(
-        sub {
-            $c->_demand_site(why_not_ours($c->_own_origin, sub ($name) { $c->req->headers->header($name) }));
-            my $wish   = $c->body(\%HANDOVER);
-            my $patron = $c->_patron($wish->{patron_id});
-            my $claims = pay_claims(C4::Context->userenv, $c->_own_origin, $patron, $wish);
-            return (201, {address => $c->settings->bridge . '/koha/hand-over', token => $c->_signed($claims)});
-        }
-    );
+    return $c->answer(sub {
+        $c->_demand_site(why_not_ours($c->_own_origin, sub ($name) { $c->req->headers->header($name) }));
+        my $wish   = $c->body(\%HANDOVER);
+        my $patron = $c->_patron($wish->{patron_id});
+        my $claims = pay_claims(C4::Context->userenv, $c->_own_origin, $patron, $wish);
+        return (201, {address => $c->settings->bridge . '/koha/hand-over', token => $c->_signed($claims)});
+    });
 }
 
 sub look ($c) {
-    return $c->answer(
-        sub {
-            $c->_demand_site(why_not_read(sub ($name) { $c->req->headers->header($name) }));
-            my $patron_id = $c->param('patron_id') // '';
-            $c->refuse(400, 'bad_request', '"patron_id" is none.') unless $patron_id =~ /\A[1-9][0-9]{0,9}\z/;
-            my $claims = look_claims(C4::Context->userenv, $c->_own_origin, $c->_patron($patron_id)->borrowernumber);
-            return (200, {address => $c->settings->bridge, token => $c->_signed($claims)});
-        }
-    );
+    return $c->answer(sub {
+        $c->_demand_site(why_not_read(sub ($name) {
+            $c->req->headers->header($name);
+        }));
+        my $patron_id = $c->param('patron_id') // '';
+        $c->refuse(400, 'bad_request', '"patron_id" is none.') unless $patron_id =~ /\A[1-9][0-9]{0,9}\z/;
+        my $claims = look_claims(C4::Context->userenv, $c->_own_origin, $c->_patron($patron_id)->borrowernumber);
+        return (200, {address => $c->settings->bridge, token => $c->_signed($claims)});
+    });
 }
 
 sub _own_origin ($c) {
