@@ -20,9 +20,9 @@ sub create ($self) {
     my $content   = 'CHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL';
     my $rest      = 'result MEDIUMTEXT, created_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP';
     my $how       = 'ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci';
-    _do(      "CREATE TABLE IF NOT EXISTS @{[$self->bookings]} "
+    _do("CREATE TABLE IF NOT EXISTS @{[$self->bookings]} "
             . "(reference $reference PRIMARY KEY, patron_id INT NOT NULL, content $content, $rest) $how");
-    _do(      "CREATE TABLE IF NOT EXISTS @{[$self->undoings]} "
+    _do("CREATE TABLE IF NOT EXISTS @{[$self->undoings]} "
             . "(reference $reference PRIMARY KEY, booking $reference, kind VARCHAR(10) NOT NULL, content $content, "
             . "$rest, KEY booking (booking)) $how");
 }
