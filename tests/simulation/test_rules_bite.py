@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tillbridge.libraries.koha import adapter as koha
+from tillbridge.libraries.koha.booking import judge as judge_credit
 from tillbridge.libraries.koha.transport import Unanswered
 from tillbridge.registers.ceepos import judge
 from tillbridge.registers.ceepos.adapter import Ceepos
@@ -17,6 +18,7 @@ from tillbridge.service import alarming, booking, reporting, settling, starting
 from tillbridge.service.library_port import Credit, NotRecorded, Recorded
 from tillbridge.service.register_port import NoOutcome, Paid, Refused
 from tillbridge.service.reporting import Reply
+from tillbridge.service.weighing import weigh_answer
 from tillbridge.simulation import mishaps
 from tillbridge.simulation.mishaps import pick_of
 from tillbridge.simulation.play import play
@@ -81,21 +83,17 @@ def _believes_anything(patch: pytest.MonkeyPatch) -> None:
 
 
 def _takes_a_lost_credit_for_refused(patch: pytest.MonkeyPatch) -> None:
-    honest = koha.judge
-
     def careless(outcome: Any, order: Any) -> Any:
-        return NotRecorded("lost", again=True) if isinstance(outcome, Unanswered) else honest(outcome, order)
+        return NotRecorded("lost", again=True) if isinstance(outcome, Unanswered) else judge_credit(outcome, order)
 
     patch.setattr(koha, "judge", careless)
 
 
 def _takes_a_lost_credit_for_recorded(patch: pytest.MonkeyPatch) -> None:
-    honest = koha.judge
-
     def careless(outcome: Any, order: Any) -> Any:
         if isinstance(outcome, Unanswered):
             return Recorded(Credit("1", order.reference, order.amount, order.amount - order.amount, void=False))
-        return honest(outcome, order)
+        return judge_credit(outcome, order)
 
     patch.setattr(koha, "judge", careless)
 
@@ -125,10 +123,8 @@ def _seals_anything(patch: pytest.MonkeyPatch) -> None:
 
 
 def _closes_what_is_not_applied(patch: pytest.MonkeyPatch) -> None:
-    whole = settling.weigh_answer
-
     def careless(reference: str, asked: Any, credit: Credit, owed: Any) -> Any:
-        return whole(reference, asked, replace(credit, unapplied=credit.unapplied * 0), owed)
+        return weigh_answer(reference, asked, replace(credit, unapplied=credit.unapplied * 0), owed)
 
     patch.setattr(settling, "weigh_answer", careless)
 

@@ -316,7 +316,7 @@ async def _two_at_once(encounter: Encounter) -> tuple[DemoLibrary, list[Line | B
     library.pace = lambda: encounter
     charge = library.book.charge(1, ChargeOrder(Decimal(10), "MANUAL")).line_id
     both = (recorded(library, _asked("6", charge)), recorded(library, _asked("4", charge)))
-    return library, await asyncio.gather(*both, return_exceptions=True)
+    return library, list(await asyncio.gather(*both, return_exceptions=True))
 
 
 @pytest.mark.parametrize("first_loses", [True, False])
