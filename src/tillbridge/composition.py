@@ -334,7 +334,7 @@ def _store(file: SettingsFile, patience_s: float) -> OpenStore:
 
 def _branches(settings: Settings) -> dict[str, Branch]:
     return {
-        code: Branch(branch.register_server, branch.registers, branch.name or code)
+        code: Branch(branch.register_server, branch.registers, branch.name or code, branch.library_registers)
         for code, branch in settings.branch.items()
     }
 

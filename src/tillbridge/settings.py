@@ -45,11 +45,15 @@ class BridgeSettings(_Strict):
 
 
 class BranchSettings(_Strict):
-    """Say which register server a branch uses, what people call it, and which registers stand there (number → name)."""
+    """Say which register server a branch uses, what people call it, and which registers stand there (number → name).
+
+    `library_registers` says which of the library system's own registers a register is (number → id).
+    """
 
     register_server: str
     name: str = ""
     registers: dict[str, str] = Field(default_factory=dict)
+    library_registers: dict[str, Annotated[str, Field(min_length=1, max_length=80)]] = Field(default_factory=dict)
 
 
 class LimitSettings(_Strict):

@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 
+from tillbridge.store import payments
 from tillbridge.store.migrate import configuration, migrate
 from tillbridge.store.sqlite import SqliteStore
 from tillbridge.store.tables import metadata
@@ -54,6 +55,12 @@ SHAPES = {
         UNION ALL SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
         ORDER BY type, name""",
 }
+
+
+OLD_PAYMENT = """
+    INSERT INTO payment (id, version, library, patron_id, branch, register_server, register, clerk, note, currency,
+        total_minor, created_at, remarks, collection, booking, cancel_wished)
+    VALUES ('A1', 0, 'library', '5', 'CPL', 'city', '10', 'anna', '', 'EUR', 300, 1000, '', 'created', 'none', false)"""
 
 
 def shape(engine: Engine) -> list[tuple[str, str, str | None]]:
@@ -138,3 +145,15 @@ def test_a_migration_that_breaks_off_leaves_nothing_behind(engine: Engine) -> No
     migrate(engine)
     with engine.connect() as connection:
         assert differences(connection) == []
+
+
+def test_a_payment_of_the_first_version_is_read_after_the_migration(engine: Engine) -> None:
+    migrate(engine, "0001")
+    with engine.begin() as connection:
+        connection.execute(text(OLD_PAYMENT))
+        connection.execute(text("INSERT INTO line VALUES ('A1', 1, '7', 'OVERDUE', 'Maksu', '1000', 300, '3')"))
+    migrate(engine)
+    with engine.connect() as connection:
+        payment = payments.read(connection, "A1")
+    assert payment is not None
+    assert (payment.total.minor, payment.library_staff_id, payment.library_register_id) == (300, None, None)

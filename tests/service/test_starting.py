@@ -18,6 +18,7 @@ from tillbridge.service.starting import (
     find_patron,
     open_charges,
     record_by_hand,
+    start_payment,
 )
 
 NO = [
@@ -126,3 +127,28 @@ async def test_starting_by_hand_needs_receipt_reason_and_name(bench: Bench, word
         await record_by_hand(bench.world, StartRequest("CPL", "10", "anna", card_number="C1"), word)
     assert no.value.code == "reason_missing"
     assert await bench.store.read(lambda tx: tx.recent_payments(10)) == ()
+
+
+async def test_the_library_systems_own_ids_are_kept_with_the_payment(bench: Bench) -> None:
+    bench.library.add_charge("1", "3")
+    payment = await bench.start(library_staff_id="17", library_register_id="2")
+    stored = await bench.payment(payment.id)
+    assert (stored.library_staff_id, stored.library_register_id) == ("17", "2")
+
+
+async def test_the_tills_own_register_in_the_library_system_counts_before_a_chosen_one(bench: Bench) -> None:
+    bench.library.add_charge("1", "3")
+    branch = replace(bench.world.branches["CPL"], library_registers={"10": "4"})
+    bench.world = replace(bench.world, branches={"CPL": branch})
+    payment = await bench.start(library_register_id="2")
+    assert (await bench.payment(payment.id)).library_register_id == "4"
+
+
+async def test_charges_that_were_handed_over_are_not_read_again(bench: Bench) -> None:
+    charges = [bench.library.add_charge("1", "3"), bench.library.add_charge("2", "4")]
+    patron = bench.library.patrons["5"]
+    payment = await start_payment(
+        bench.world, StartRequest("CPL", "10", "anna", sum_minor=500), known=patron, charges=charges
+    )
+    assert [(line.charge_id, line.amount_minor) for line in payment.lines] == [("1", 300), ("2", 200)]
+    assert bench.library.reads == 0

@@ -49,6 +49,8 @@ class Payment:
     """Hold a payment; its lines never change, its states change by the table alone.
 
     `remarks` is what the clerk shall be told once it is booked: what the library system does besides.
+    `library_staff_id` and `library_register_id` are the library system's own ids of who asked for it and of the
+    register that its books count it at, where they are known.
     """
 
     id: str
@@ -69,6 +71,8 @@ class Payment:
     receipt_number: str | None = None
     collected_minor: int | None = None
     cancel_wished: bool = False
+    library_staff_id: str | None = None
+    library_register_id: str | None = None
 
     def __post_init__(self) -> None:
         if not self.lines:

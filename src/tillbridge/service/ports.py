@@ -80,12 +80,14 @@ class Limits:
 class Branch:
     """Name a branch's register server and its registers (number → name); no registers listed means any number.
 
-    `name` is what people call the branch.
+    `name` is what people call the branch. `library_registers` are the library system's own ids of registers (number →
+    id): what is paid at such a register is counted there in its books.
     """
 
     register_server: str
     registers: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
+    library_registers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

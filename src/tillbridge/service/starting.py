@@ -35,6 +35,8 @@ class StartRequest:
     """Ask for a payment of some charges (None: all) of the patron with this card number or id.
 
     `sum_minor` is a partial sum in cents, spread in the library system's own order; None takes all that is owed.
+    `library_staff_id` and `library_register_id` are the library system's own ids of who asks and of the register that
+    was chosen there; where the settings name the till's own register there, that one counts.
     """
 
     branch: str
@@ -45,6 +47,8 @@ class StartRequest:
     charges: tuple[Chosen, ...] | None = None
     sum_minor: int | None = None
     note: str = ""
+    library_staff_id: str | None = None
+    library_register_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +74,18 @@ nothing_beside = Beside()
 
 
 async def start_payment(
-    world: World, request: StartRequest, beside: Beside = nothing_beside, known: Patron | None = None
+    world: World,
+    request: StartRequest,
+    beside: Beside = nothing_beside,
+    known: Patron | None = None,
+    charges: Sequence[Charge] | None = None,
 ) -> Payment:
     """Store the intent to collect and return the payment; the runner sends it. Raise Declined, with nothing stored.
 
     A patron who is `known` from a moment ago is not asked for again: the charges are, and are theirs or nobody's.
+    `charges` that the library system itself has just handed over, in its own order, are not read again either.
     """
-    payment, patron = await _intend(world, request, known)
+    payment, patron = await _intend(world, request, known, charges)
     now = payment.created_at
 
     def store(tx: Transaction) -> Payment:
@@ -171,7 +180,9 @@ async def open_charges(world: World, patron_id: str) -> tuple[Charge, ...]:
             return charges
 
 
-async def _intend(world: World, request: StartRequest, known: Patron | None = None) -> tuple[Payment, Patron]:
+async def _intend(
+    world: World, request: StartRequest, known: Patron | None = None, charges: Sequence[Charge] | None = None
+) -> tuple[Payment, Patron]:
     branch = world.branches.get(request.branch)
     if branch is None:
         raise Declined("no_such_branch", f"There is no branch {request.branch} in the settings.")
@@ -182,7 +193,8 @@ async def _intend(world: World, request: StartRequest, known: Patron | None = No
     if len(request.note) > NOTE_LIMIT:
         raise Declined("note_too_long", f"A note has at most {NOTE_LIMIT} characters.")
     patron = known or await find_patron(world, request.card_number, request.patron_id)
-    chosen = _chosen(await open_charges(world, patron.patron_id), request.charges)
+    open_now = await open_charges(world, patron.patron_id) if charges is None else charges
+    chosen = _chosen(open_now, request.charges)
     lines = _lines(world, request, chosen)
     payment = Payment(
         id=world.ids.payment_id(),
@@ -197,6 +209,8 @@ async def _intend(world: World, request: StartRequest, known: Patron | None = No
         lines=lines,
         created_at=world.clock.now(),
         remarks=_remarks(patron, chosen, lines),
+        library_staff_id=request.library_staff_id,
+        library_register_id=branch.library_registers.get(request.register, request.library_register_id),
     )
     return payment, patron
 
@@ -208,7 +222,7 @@ def _remarks(patron: Patron, chosen: Sequence[Charge], lines: Sequence[Line]) ->
     return (*(["restricted"] if patron.restricted else []), *sorted(effects))
 
 
-def _chosen(open_now: tuple[Charge, ...], wanted: tuple[Chosen, ...] | None) -> list[Charge]:
+def _chosen(open_now: Sequence[Charge], wanted: tuple[Chosen, ...] | None) -> list[Charge]:
     if wanted is None:
         payable = [charge for charge in open_now if rounded(charge.owed) > 0]
     else:

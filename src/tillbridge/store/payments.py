@@ -174,6 +174,8 @@ def _row(payment: Payment) -> dict[str, Any]:
         "receipt_number": payment.receipt_number,
         "collected_minor": payment.collected_minor,
         "cancel_wished": payment.cancel_wished,
+        "library_staff_id": payment.library_staff_id,
+        "library_register_id": payment.library_register_id,
     }
 
 
@@ -197,6 +199,8 @@ def _payment(row: Any, lines: tuple[Line, ...]) -> Payment:
         receipt_number=row.receipt_number,
         collected_minor=row.collected_minor,
         cancel_wished=row.cancel_wished,
+        library_staff_id=row.library_staff_id,
+        library_register_id=row.library_register_id,
     )
 
 

@@ -54,6 +54,8 @@ payment = Table(
     Column("receipt_number", Text),
     Column("collected_minor", Integer),
     Column("cancel_wished", Boolean, nullable=False),
+    Column("library_staff_id", String(80)),
+    Column("library_register_id", String(80)),
     Index("ix_payment_created_at", "created_at", "id"),
     Index("ix_payment_branch", "branch", "register", "created_at", "id"),
     # Clerks stay at few registers: with these in the index, a clerk is sought elsewhere without reading the payments.
