@@ -191,6 +191,12 @@ async def test_a_reset_forgets_everything_but_lets_tokens_live(peer: Peer) -> No
     assert (await peer.koha("GET", f"/patrons/{patron_id}")).status == 404
     settings = (await peer.control("GET", "/settings")).json
     assert settings == {
+        "credit_numbers": False,
+        "email_receipts": False,
+        "lost_paid_returns": False,
+        "plugin": False,
+        "plugin_abilities": ["book", "reverse", "refund", "look_up"],
+        "renewal": "never",
         "require_payment_type": False,
         "restart_after": 0,
         "restart_s": 6,

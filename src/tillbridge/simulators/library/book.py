@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, time
 from decimal import Decimal
+from typing import Any
 
 from tillbridge.simulators.library.facts import (
     ChargeOrder,
@@ -30,6 +31,7 @@ _NEEDS_REGISTER = frozenset({"CASH", "SIP00"})
 _CREDIT_TYPES = ("CREDIT", "FORGIVEN", "LOST_FOUND", "OVERPAYMENT", "PAYMENT", "PURCHASE", "REFUND", "WRITEOFF")
 _NOTHING = Decimal(0)
 BRANCHES = {"CPL": "Pääkirjasto", "MPL": "Lähikirjasto"}
+REGISTERS = {1: "CPL", 2: "CPL", 3: "MPL"}
 PAYMENT_TYPES = {"CARD": "Kortti", "CASH": "Käteinen", "CEEPOS": "Ceepos-kassa", "KOHA10": "Kassapääte"}
 
 
@@ -55,6 +57,7 @@ class Book:
         self.offsets: list[Offset] = []
         self.libraries = dict(BRANCHES)
         self.payment_types = dict(PAYMENT_TYPES)
+        self.registers = dict(REGISTERS)
         self.credit_types = set(_CREDIT_TYPES)
         self._cards: set[str] = set()
         self._of_patron: dict[int | None, list[int]] = {}
@@ -107,6 +110,7 @@ class Book:
             userid=userid,
             updated_on=self.now(),
             restricted=order.restricted,
+            rights=order.rights,
         )
         self._cards.add(order.cardnumber)
         self._last_patron = max(self._last_patron, patron_id)
@@ -160,7 +164,7 @@ class Book:
     def store(self, patron_id: int, order: CreditOrder, user_id: int | None, interface: str = "api") -> Line:
         """Store a credit and apply it to nothing: Koha's first transaction."""
         self.patron(patron_id)
-        self._check_rules(order)
+        self.check_rules(order)
         line_id = self._take_id()  # a rolled back insert has used its number up too
         if order.library_id is not None and order.library_id not in self.libraries:
             raise CrashError("there is no such library")
@@ -184,6 +188,8 @@ class Book:
                 library_id=order.library_id,
                 interface=interface,
                 user_id=user_id,
+                register_id=order.register_id,
+                credit_number=f"{order.library_id}{line_id:010}" if self.rules.credit_numbers else None,
             )
         )
 
@@ -212,6 +218,10 @@ class Book:
         paid = min(at_most, self.lines[debit_id].outstanding)
         if paid > 0:
             self.move(credit_id, debit_id, paid, OffsetKind.APPLY)
+
+    def needs_register(self, payment_type: str | None) -> bool:
+        """Tell whether a payment type is only taken with one of Koha's own registers."""
+        return self.rules.use_cash_registers and payment_type in _NEEDS_REGISTER
 
     # --- what every change goes through ---
 
@@ -243,22 +253,20 @@ class Book:
         self.lines[line_id] = new
         return new
 
-    def add_line(self, like: Line, type_: str, amount: Decimal) -> Line:
-        """Add a settled debit that mirrors another line (Koha's VOID line)."""
+    def add_line(self, like: Line, type_: str, amount: Decimal, outstanding: Decimal = _NOTHING, **more: Any) -> Line:
+        """Add a debit that mirrors another line, settled unless told otherwise (Koha's VOID and PAYOUT lines)."""
         moment = self.now()
+        plain = {"description": "", "note": "", "payment_type": None, "credit_number": None, "interface": "intranet"}
         mirror = replace(
             like,
             line_id=self._take_id(),
             side=Side.DEBIT,
             type=type_,
             amount=amount,
-            outstanding=_NOTHING.quantize(_PLACES),
+            outstanding=outstanding.quantize(_PLACES),
             date=moment,
             timestamp=moment,
-            description="",
-            note="",
-            payment_type=None,
-            interface="intranet",
+            **(plain | more),
         )
         return self._create(mirror)
 
@@ -276,10 +284,11 @@ class Book:
         self._last_line = line_id
         return line_id
 
-    def _check_rules(self, order: CreditOrder) -> None:
+    def check_rules(self, order: CreditOrder) -> None:
+        """Raise CrashError where Koha's switches do not let a credit through."""
         if order.amount <= 0:
             raise CrashError("the amount is nothing")
         if self.rules.require_payment_type and not order.payment_type:
             raise CrashError("a payment type is required")
-        if self.rules.use_cash_registers and order.payment_type in _NEEDS_REGISTER:
+        if self.needs_register(order.payment_type) and order.register_id is None:
             raise CrashError("this payment type needs a cash register")

@@ -31,11 +31,12 @@ def demo_library(
         Path | None, typer.Option(help="File with the client secret; without it the documented example is used.")
     ] = None,
     empty: Annotated[bool, typer.Option("--empty", help="Start without invented patrons.")] = False,
+    plugin: Annotated[bool, typer.Option("--plugin", help="Have Tillbridge's plugin for Koha installed.")] = False,
 ) -> None:
     """Run a demo library that answers like Koha, until it is told to stop."""
     try:
         account = _account(client_id, client_secret_file)
-        asyncio.run(_run(DemoLibrarySettings(accounts=(account,), seeded=not empty), host, port))
+        asyncio.run(_run(DemoLibrarySettings(accounts=(account,), seeded=not empty, plugin=plugin), host, port))
     except SettingsError as error:
         typer.echo(f"tillbridge demo-library: {error}", err=True)
         raise typer.Exit(2) from error

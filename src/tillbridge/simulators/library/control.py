@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -27,14 +27,16 @@ from tillbridge.simulators.library.control_forms import (
     WriteOffForm,
 )
 from tillbridge.simulators.library.dispatch import read_id
-from tillbridge.simulators.library.facts import LedgerError, Line, MissingError
+from tillbridge.simulators.library.facts import LedgerError, Line, MissingError, Rules
 from tillbridge.simulators.library.faults import FaultKind, Restarts
 from tillbridge.simulators.library.json_text import NotJsonError, read_json, write_json
 from tillbridge.simulators.library.koha import KINDS
 from tillbridge.simulators.library.library import DemoLibrary
+from tillbridge.simulators.library.plugin import Plugin
 
 _F = TypeVar("_F", bound=Form)
 _LARGEST_BODY = 1_000_000
+RULES = tuple(field.name for field in fields(Rules))
 Answer = tuple[int, object]
 
 
@@ -129,6 +131,12 @@ def show_settings(order: Order) -> Answer:
     """Show the settings that can be changed."""
     rules, restarts = order.library.book.rules, order.library.restarts
     return 200, {
+        "credit_numbers": rules.credit_numbers,
+        "email_receipts": rules.email_receipts,
+        "lost_paid_returns": rules.lost_paid_returns,
+        "plugin": order.library.plugin.installed,
+        "plugin_abilities": list(order.library.plugin.abilities),
+        "renewal": rules.renewal.value,
         "require_payment_type": rules.require_payment_type,
         "restart_after": restarts.after,
         "restart_s": restarts.seconds,
@@ -140,13 +148,19 @@ def show_settings(order: Order) -> Answer:
 def change_settings(order: Order) -> Answer:
     """Change the settings that are named."""
     form, rules = order.form(SettingsForm), order.library.book.rules
-    if form.use_cash_registers is not None:
-        rules.use_cash_registers = form.use_cash_registers
-    if form.require_payment_type is not None:
-        rules.require_payment_type = form.require_payment_type
+    for name in RULES:
+        if (wanted := getattr(form, name)) is not None:
+            setattr(rules, name, wanted)
+    _change_plugin(order.library.plugin, form)
     order.library.token_s = form.token_s or order.library.token_s
     _change_restarts(order.library, form)
     return show_settings(order)
+
+
+def _change_plugin(plugin: Plugin, form: SettingsForm) -> None:
+    """Install or remove it while the library runs; its tables stay."""
+    plugin.installed = plugin.installed if form.plugin is None else form.plugin
+    plugin.abilities = plugin.abilities if form.plugin_abilities is None else form.plugin_abilities
 
 
 def _change_restarts(library: DemoLibrary, form: SettingsForm) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tillbridge.simulators.library.facts import ChargeOrder, CreditOrder, PatronOrder
+from tillbridge.simulators.library.facts import EVERY_STAFF_RIGHT, ChargeOrder, CreditOrder, PatronOrder, Renewal
 from tillbridge.simulators.library.faults import Fault, FaultKind
 
 Amount = Annotated[Decimal, Field(gt=0, lt=Decimal(10) ** 12, allow_inf_nan=False)]
@@ -34,6 +34,7 @@ class PatronForm(Form):
     userid: Text | None = None
     patron_id: Id | None = None
     restricted: bool = False
+    rights: frozenset[Text] = EVERY_STAFF_RIGHT
 
     def order(self) -> PatronOrder:
         """Return the same as the ledger takes it."""
@@ -106,6 +107,12 @@ class SettingsForm(Form):
 
     use_cash_registers: bool | None = None
     require_payment_type: bool | None = None
+    renewal: Renewal | None = None
+    lost_paid_returns: bool | None = None
+    email_receipts: bool | None = None
+    credit_numbers: bool | None = None
+    plugin: bool | None = None
+    plugin_abilities: tuple[Literal["book", "reverse", "refund", "look_up"], ...] | None = None
     token_s: Annotated[float, Field(gt=0, le=_A_DAY_S)] | None = None
     restart_after: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     restart_s: Annotated[float, Field(ge=0, le=_A_DAY_S)] | None = None

@@ -13,6 +13,7 @@ from tillbridge.simulators.library.facts import (
     NotPossibleError,
     Offset,
     OffsetKind,
+    PayoutOrder,
     Side,
 )
 
@@ -49,14 +50,14 @@ def pay(book: Book, patron_id: int, order: CreditOrder) -> Line:
     return book.record(patron_id, order, user_id=1, interface="intranet")
 
 
-def void(book: Book, credit_id: int) -> Line:
+def void(book: Book, credit_id: int, user_id: int = 1) -> Line:
     """Void a credit: what it paid is owed again, and the credit gets the status VOID (dossier 3.6)."""
     credit = book.line(credit_id, Side.CREDIT)
     if credit.status == "VOID":
         raise NotPossibleError("This credit is void already.")
     for debit_id, paid in paid_by(book, credit_id).items():
         book.move(credit_id, debit_id, -paid, OffsetKind.VOID)
-    mirror = book.add_line(credit, "VOID", -credit.amount)
+    mirror = book.add_line(credit, "VOID", -credit.amount, user_id=user_id)
     book.offsets.append(Offset(credit_id, mirror.line_id, -credit.amount, OffsetKind.VOID))
     return book.change(credit_id, outstanding=exact(Decimal(0)), status="VOID")
 
@@ -68,6 +69,23 @@ def paid_by(book: Book, credit_id: int) -> dict[int, Decimal]:
         if offset.credit_id == credit_id and offset.debit_id is not None:
             sums[offset.debit_id] = sums.get(offset.debit_id, Decimal(0)) + offset.amount
     return {debit_id: paid for debit_id, paid in sums.items() if paid}
+
+
+def refund(book: Book, debit_id: int, amount: Decimal, payout: PayoutOrder) -> tuple[Line, Line]:
+    """Refund a charge that was paid, and pay the money out; return the REFUND credit and the PAYOUT debit.
+
+    Koha does this in two steps (dossier 3.6). The refund is linked to the charge by an offset of nothing.
+    """
+    debit, sum_ = book.line(debit_id, Side.DEBIT), exact(amount)
+    if debit.patron_id is None:
+        raise NotPossibleError("The patron of this charge is gone.")
+    order = CreditOrder(sum_, "REFUND", library_id=payout.library_id, note=payout.note, register_id=payout.register_id)
+    credit = book.store(debit.patron_id, order, payout.user_id, "intranet")
+    book.offsets.append(Offset(credit.line_id, debit_id, exact(Decimal(0)), OffsetKind.APPLY))
+    paid_out = book.add_line(credit, "PAYOUT", sum_, sum_, payout_type=payout.payout_type, note=payout.note)
+    book.move(credit.line_id, paid_out.line_id, sum_, OffsetKind.APPLY)
+    book.change(debit_id, status="REFUNDED")
+    return book.lines[credit.line_id], book.lines[paid_out.line_id]
 
 
 def apply_by_hand(book: Book, credit_id: int, line_ids: Iterable[int] | None = None) -> Line:

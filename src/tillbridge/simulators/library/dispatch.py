@@ -62,15 +62,23 @@ class Call:
 Endpoint = Callable[[Call], Awaitable[Response]]
 
 
+def _always(_library: DemoLibrary) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class KohaRoute:
-    """Describe one route: `kind` is its name in logs and faults, `needs` the rights (None: nobody is asked)."""
+    """Describe one route: `kind` is its name in logs and faults, `needs` the rights (None: nobody is asked).
+
+    `there` tells whether the library has the route at all right now.
+    """
 
     method: str
     path: str
     kind: str
     endpoint: Endpoint
     needs: Needs | None = None
+    there: Callable[[DemoLibrary], bool] = _always
 
     def route(self) -> Route:
         """Make the Starlette route; HEAD is not added, since Koha has none here."""
@@ -134,6 +142,8 @@ class KohaRoute:
         return response
 
     async def _carried_out(self, call: Call) -> Response:
+        if not self.there(call.library):
+            return answers.no_route()
         return self._let_in(call) or await _checked(self.endpoint, call)
 
     def _let_in(self, call: Call) -> Response | None:

@@ -28,6 +28,11 @@ class NotPossibleError(LedgerError):
     """State that a correction by hand makes no sense, and why."""
 
 
+RECORD, REFUND, PAYOUT = "updatecharges:remaining_permissions", "updatecharges:refund", "updatecharges:payout"
+EVERY_STAFF_RIGHT = frozenset({RECORD, REFUND, PAYOUT})
+STAFF = "S"
+
+
 class Side(StrEnum):
     """Tell a debt from a payment."""
 
@@ -46,7 +51,10 @@ class OffsetKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Patron:
-    """Describe a patron; `category_id` is ``S`` for staff; `restricted` is a restriction that no payment lifts."""
+    """Describe a patron; `category_id` is ``S`` for staff; `restricted` is a restriction that no payment lifts.
+
+    `rights` are what a member of staff may do to accounts; they say nothing of anyone else.
+    """
 
     patron_id: int
     cardnumber: str
@@ -57,6 +65,7 @@ class Patron:
     userid: str
     updated_on: datetime
     restricted: bool = False
+    rights: frozenset[str] = EVERY_STAFF_RIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +87,9 @@ class Line:
     library_id: str | None = None
     interface: str = "intranet"
     user_id: int | None = None
+    register_id: int | None = None
+    payout_type: str | None = None
+    credit_number: str | None = None
 
     @property
     def is_credit(self) -> bool:
@@ -107,6 +119,18 @@ class CreditOrder:
     description: str = ""
     note: str = ""
     date: date | None = None
+    register_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutOrder:
+    """Say how a refund is paid out, where, and by whom."""
+
+    payout_type: str
+    library_id: str
+    register_id: int | None
+    user_id: int
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +160,27 @@ class PatronOrder:
     userid: str | None = None
     patron_id: int | None = None
     restricted: bool = False
+    rights: frozenset[str] = EVERY_STAFF_RIGHT
+
+
+class Renewal(StrEnum):
+    """Say what happens to an item that is still out when its overdue charge is paid in full."""
+
+    NEVER = "never"
+    RENEWED = "renewed"
+    REFUSED = "refused"
 
 
 @dataclass(slots=True)
 class Rules:
-    """Hold the switches of Koha's administration that change what a credit does (dossier 4.1)."""
+    """Hold the switches of Koha's administration that change what a credit does (dossier 1.7 and 4.1).
+
+    `renewal`, `lost_paid_returns`, `email_receipts` and `credit_numbers` only matter to what the plugin records.
+    """
 
     use_cash_registers: bool = True
     require_payment_type: bool = False
+    renewal: Renewal = Renewal.NEVER
+    lost_paid_returns: bool = False
+    email_receipts: bool = False
+    credit_numbers: bool = False

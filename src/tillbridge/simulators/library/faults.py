@@ -29,6 +29,8 @@ class FaultKind(StrEnum):
     UNAVAILABLE = "unavailable"
     FORGET_TOKENS = "forget_tokens"
     FORBIDDEN = "forbidden"
+    PLUGIN_500 = "plugin_500"
+    PLUGIN_500_KEPT = "plugin_500_kept"
 
 
 OF_PAIRS = frozenset({FaultKind.DEADLOCK, FaultKind.LOST_UPDATE})
@@ -38,6 +40,7 @@ OF_CREDITS = OF_PAIRS | {
     FaultKind.CREDIT_201_UNAPPLIED,
     FaultKind.CREDIT_400,
 }
+OF_PLUGIN = frozenset({FaultKind.PLUGIN_500, FaultKind.PLUGIN_500_KEPT})
 _MOST_FAULTS = 1000
 
 
@@ -63,6 +66,8 @@ class Fault:
     def fits(self, method: str, route: str) -> bool:
         """Tell whether a request is one that this fault is for."""
         if self.kind in OF_CREDITS and (method, route) != ("POST", "credits"):
+            return False
+        if self.kind in OF_PLUGIN and not (method == "POST" and route.startswith("plugin_")):
             return False
         return self.method in {None, method} and self.route in {None, route} and self.left != 0
 

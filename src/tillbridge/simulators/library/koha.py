@@ -18,6 +18,7 @@ from tillbridge.simulators.library.facts import CrashError, Line, NotPossibleErr
 from tillbridge.simulators.library.library import DemoLibrary
 from tillbridge.simulators.library.listing import Question, check_parameters, page_of
 from tillbridge.simulators.library.pairs import Asked
+from tillbridge.simulators.library.plugin import routes as plugin_routes
 from tillbridge.simulators.library.query import Row, folded
 from tillbridge.simulators.library.recording import recorded
 from tillbridge.simulators.library.schema import credit_order, debit_order
@@ -144,10 +145,10 @@ async def payment_types(call: Call) -> Response:
     return _listed(call, rows, shapes.VALUE_FIELDS)
 
 
-async def specification(_call: Call) -> Response:
+async def specification(call: Call) -> Response:
     """Answer a stub of the specification: which routes there are, and no more."""
     paths: dict[str, dict[str, object]] = {}
-    for route in ROUTES:
+    for route in (route for route in ROUTES if route.there(call.library)):
         permissions = {} if route.needs is None else {"x-koha-authorization": {"permissions": route.needs}}
         paths.setdefault(route.path, {})[route.method.lower()] = permissions
     info = {"title": "Koha REST API", "version": "1"}
@@ -211,6 +212,7 @@ ROUTES = (
         payment_types,
         {"catalogue": 1},
     ),
+    *plugin_routes.ROUTES,
 )
 KINDS = frozenset(route.kind for route in ROUTES)
 

@@ -28,6 +28,8 @@ def line(one: Line) -> Json:
         "account_line_id": one.line_id,
         "amount": amount_text(one.amount),
         "amount_outstanding": amount_text(one.outstanding),
+        "cash_register_id": one.register_id,
+        "credit_number": one.credit_number,
         "date": one.date.isoformat(),
         "description": one.description,
         "interface": one.interface,
@@ -35,6 +37,7 @@ def line(one: Line) -> Json:
         "note": one.note,
         "patron_id": one.patron_id,
         "payment_type": one.payment_type,
+        "payout_type": one.payout_type,
         "side": one.side.value,
         "status": one.status,
         "type": one.type,
@@ -65,7 +68,8 @@ def _shown(lines: Iterable[Line], offsets: Iterable[Offset]) -> Json:
 
 
 def totals(book: Book) -> Json:
-    """Sum up the credits of type PAYMENT that are not void, by payment type and by branch."""
+    """Sum up the credits of type PAYMENT that are not void, by payment type and by branch, and what was paid out."""
+    paid_out = [one for one in book.lines.values() if not one.is_credit and one.type == "PAYOUT"]
     paid = [one for one in book.lines.values() if one.is_credit and one.type == "PAYMENT" and one.status != "VOID"]
     by_type: dict[str, list[Line]] = defaultdict(list)
     by_library: dict[str, list[Line]] = defaultdict(list)
@@ -76,14 +80,19 @@ def totals(book: Book) -> Json:
         **_sums(paid),
         "by_library": {name: _sums(lines) for name, lines in by_library.items()},
         "by_payment_type": {name: _sums(lines) for name, lines in by_type.items()},
+        "payouts": amount_text(sum((one.amount for one in paid_out), Decimal(0))),
+        "payouts_minor": sum(_minor(one.amount) for one in paid_out),
         "unapplied": amount_text(sum((-one.outstanding for one in paid), Decimal(0))),
     }
 
 
 def _sums(lines: list[Line]) -> Json:
     total = sum((-one.amount for one in lines), Decimal(0))
-    minor = int(total.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP) * 100)
-    return {"count": len(lines), "payments": amount_text(total), "payments_minor": minor}
+    return {"count": len(lines), "payments": amount_text(total), "payments_minor": _minor(total)}
+
+
+def _minor(amount: Decimal) -> int:
+    return int(amount.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP) * 100)
 
 
 def requests(log: RequestLog) -> Json:

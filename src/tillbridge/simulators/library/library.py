@@ -15,6 +15,7 @@ from tillbridge.simulators.library.demo_data import seed_demo
 from tillbridge.simulators.library.facts import PatronOrder
 from tillbridge.simulators.library.faults import FaultBoard, Restarts
 from tillbridge.simulators.library.pairs import Encounter, Pairs
+from tillbridge.simulators.library.plugin import Plugin
 from tillbridge.simulators.library.settings import DemoLibrarySettings
 
 _LONGEST_LOG = 10_000
@@ -67,8 +68,10 @@ class DemoLibrary:
         self.pace: Callable[[], Encounter] | None = None
         """Says of each credit how long it is at work; None lets it take no time, so that no other one can meet it."""
         self.book = Book() if book is None else book
+        self.plugin = Plugin(self.book)
         if book is None:
             self._fill(seeded=settings.seeded)
+        self.plugin.installed = settings.plugin
 
     def time(self) -> datetime:
         """Return the time that the library goes by, which is its ledger's."""
@@ -81,6 +84,8 @@ class DemoLibrary:
         self.faults.clear()
         self.log.clear()
         self.book = Book(self.book.now)
+        self.plugin = Plugin(self.book)
+        self.plugin.installed = self.settings.plugin
         self._fill(seeded=self.settings.seeded if seeded is None else seeded)
 
     def _fill(self, *, seeded: bool) -> None:

@@ -33,6 +33,7 @@ class DemoLibrarySettings:
     """Set the demo library up; `token_s` is a token's life in seconds, `body_limit` in bytes.
 
     After every `restart_after` requests (0: never) all wait for `restart_s` seconds, as when a worker is replaced.
+    `plugin` tells whether the plugin is there at the start.
     """
 
     accounts: tuple[StaffAccount, ...] = (StaffAccount(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET),)
@@ -43,3 +44,4 @@ class DemoLibrarySettings:
     body_limit: int = 1_000_000
     restart_after: int = 0
     restart_s: float = 6
+    plugin: bool = False
