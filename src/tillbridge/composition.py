@@ -269,7 +269,8 @@ async def _running(world: World, store: OpenStore, bell: Bell) -> AsyncIterator[
     bell.hearers += [runner.wake, feed.wake, keeper.wake]
     bell.ring = others.ring if others else None
     await feed.begin()
-    work = [runner.run(), feed.run(), keeper.run(), *([others.run()] if others else [])]
+    asked_once = world.library.learn()
+    work = [runner.run(), feed.run(), keeper.run(), asked_once, *([others.run()] if others else [])]
     running = [asyncio.create_task(each) for each in work]
     try:
         yield feed

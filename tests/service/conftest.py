@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.keyed import KeyedLibrary
 from support.stores import ENGINES, server_for
 from support.worlds import Bench, open_bench
 
@@ -14,4 +15,17 @@ from support.worlds import Bench, open_bench
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     """A world on each of the two engines."""
     with open_bench(tmp_path, server_for(request)) as made:
+        yield made
+
+
+@pytest.fixture
+def library() -> KeyedLibrary:
+    """A library system with every ability."""
+    return KeyedLibrary()
+
+
+@pytest.fixture
+def able(library: KeyedLibrary, tmp_path: Path) -> Iterator[Bench]:
+    """A world whose library system has every ability."""
+    with open_bench(tmp_path, library=library) as made:
         yield made

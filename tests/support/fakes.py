@@ -21,6 +21,7 @@ from tillbridge.service.library_port import (
     NoSuchPatron,
     NotRecorded,
     Patron,
+    PlainLibrary,
     Recorded,
     Unavailable,
 )
@@ -135,7 +136,7 @@ def _begins(patron: Patron, word: str) -> bool:
 
 
 @dataclass
-class FakeLibrary:
+class FakeLibrary(PlainLibrary):
     """A library system with Koha's manners: spill-over, no idempotency; faults are laid down one by one.
 
     `faults` holds what happens to the next writes: never, refused, gone, lost (nothing stored), kept (stored, answer

@@ -113,16 +113,16 @@ def products_of(text: str) -> Products:
 
 
 @contextmanager
-def open_bench(folder: Path, server: URL | None = None) -> Iterator[Bench]:
+def open_bench(folder: Path, server: URL | None = None, library: FakeLibrary | None = None) -> Iterator[Bench]:
     """Make a world on a database in this folder, or on one of this PostgreSQL server."""
     opened = quick_store(folder / "bridge.db") if server is None else quick_postgres_store(server)
     with opened as store:
-        yield make_bench(store)
+        yield make_bench(store, library)
 
 
-def make_bench(store: AnyStore | InlineStore) -> Bench:
-    """Make a world on a store."""
-    clock, till, library = FakeClock(), FakeTill(), FakeLibrary()
+def make_bench(store: AnyStore | InlineStore, library: FakeLibrary | None = None) -> Bench:
+    """Make a world on a store, with a library system of the least abilities unless another one is given."""
+    clock, till, library = FakeClock(), FakeTill(), library or FakeLibrary()
     library.add_patron()
     world = World(
         store=store,

@@ -16,6 +16,7 @@ from tillbridge.service.library_port import (
     CreditOrder,
     NoSuchPatron,
     Patron,
+    PlainLibrary,
     Recorded,
     Unavailable,
 )
@@ -33,7 +34,7 @@ PATRON = Patron("5", "21000777", "Mäkinen", "Äijä")
 
 
 @dataclass(slots=True)
-class PaperLibrary:
+class PaperLibrary(PlainLibrary):
     """Be a library system with one patron, that books whatever it is told."""
 
     currency: str = "EUR"

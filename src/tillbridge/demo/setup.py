@@ -52,13 +52,17 @@ class Https:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Say how the bridge speaks with the register server, and how long it waits for the library system."""
+    """Say how the bridge speaks with the register server, and how long it waits for the library system.
+
+    `plugin` tells whether the library system has the bridge's plugin installed from the start.
+    """
 
     mode: Literal[1, 2] = 2
     api_version: ApiVersion = "3.0"
     order: Order = "sorted"
     https: Https | None = None
     library_answer_s: float = 30
+    plugin: bool = False
 
 
 USUAL = Setup()

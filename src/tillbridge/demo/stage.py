@@ -64,7 +64,7 @@ async def set_scenery(folder: Path, port: int, setup: Setup = USUAL, **till: Any
     account = StaffAccount("tillbridge", keys["koha"], password=keys["koha"])
     told = {"api_version": setup.api_version, "order": setup.order} | till
     till_settings = TillSettings(SOURCE, keys["ceepos"], OFFICES, **told)
-    library_app = build_app(DemoLibrarySettings(accounts=(account,)))
+    library_app = build_app(DemoLibrarySettings(accounts=(account,), plugin=setup.plugin))
     tls = setup.https.server if setup.https else None
     async with serving_library(library_app) as library, running(till_settings, tls=tls) as register_server:
         (folder / "products.yaml").write_text(PRODUCTS, encoding="utf-8")

@@ -19,6 +19,7 @@ import structlog
 from tillbridge.operation.metrics import Metrics
 from tillbridge.service.alarm_port import AlarmMessage, Channel
 from tillbridge.service.library_port import (
+    Abilities,
     BookingAnswer,
     Charge,
     Credit,
@@ -26,6 +27,10 @@ from tillbridge.service.library_port import (
     LibrarySystem,
     NoSuchPatron,
     Patron,
+    RefundAnswer,
+    RefundOrder,
+    ReversalAnswer,
+    ReversalOrder,
     Unavailable,
 )
 from tillbridge.service.register_port import Answer, Order, Register, Report, Unreadable, Verdict
@@ -172,6 +177,19 @@ class _MeasuredLibrary:
         self, patron_id: str, payment_reference: str
     ) -> tuple[Credit, ...] | NoSuchPatron | Unavailable:
         return await self._watch.asked("credits_of", self._library.credits_of(patron_id, payment_reference))
+
+    @property
+    def abilities(self) -> Abilities:
+        return self._library.abilities
+
+    async def learn(self) -> Abilities:
+        return await self._watch.asked("learn", self._library.learn())
+
+    async def reverse(self, order: ReversalOrder) -> ReversalAnswer:
+        return await self._watch.asked("reverse", self._library.reverse(order))
+
+    async def refund(self, order: RefundOrder) -> RefundAnswer:
+        return await self._watch.asked("refund", self._library.refund(order))
 
     async def ping(self) -> str | None:
         return await self._watch.asked("ping", self._library.ping())

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
 
 from tillbridge.domain.lifecycle import AT_REST, Booking
 from tillbridge.domain.payment import REFERENCE_PREFIX, Payment
@@ -21,14 +23,43 @@ from tillbridge.service.library_port import (
     Recorded,
     Unavailable,
 )
-from tillbridge.service.planning import Owed
+from tillbridge.service.planning import Owed, is_sent_again, surely_ended_at
 from tillbridge.service.ports import World
 from tillbridge.service.settling import SETTLED_THERE, TRACES, Settling
 from tillbridge.service.store_port import CaseKind, CreditState, StoredCredit, Task, Transaction
-from tillbridge.service.weighing import Wrong, may_spill, reference_of
+from tillbridge.service.weighing import Wrong, may_spill, reference_of, shares
 
 LOOKED_FOR = (*TRACES, CreditState.BOOKED)
 """Credits that the next one depends on: they are read again, since a librarian may have taken them back."""
+
+
+MOST_CHANGES = 3
+"""How often a booking is planned anew at once, since the library system says that the charges have changed."""
+
+
+class Way(Enum):
+    """Say how a booking begins."""
+
+    UNREAD = "nothing went out before, and the library system compares the charges itself"
+    AGAIN = "no one knows what became of it, and the library system knows it by its key"
+    READ = "the library system is read before anything is sent"
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """Hold a payment that is to be booked; `repeat` where something went out for it before."""
+
+    payment: Payment
+    way: Way
+    repeat: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Hold a credit that was asked for; `again` where an earlier request for it is still in doubt."""
+
+    credit: StoredCredit
+    again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +82,36 @@ class Booker:
 
         Under the patron's lock the charges are read again, the plan is made against what they owe right now, and
         `booking` is stored before the request goes out. A payment found in `booking` died on its way: look it up.
+        Where the library system compares the charges itself, and knows what it has by a key, nothing is read.
         """
-        begun = await self._world.store.write(lambda tx: self._begin(tx, task))
+        keyed = await self._keyed()
+        begun = await self._world.store.write(lambda tx: self._begin(tx, task, keyed=keyed))
         if begun is None:
             return
-        payment, repeat = begun
-        seen = await self._see(payment, credits_too=repeat, charges_too=True)
-        if isinstance(seen, _Seen) and not repeat and _changed(payment, seen.owed):
-            # After a restored backup the bridge does not know what it did: the library system does.
-            seen = await self._see(payment, credits_too=True, charges_too=True)
-        if not isinstance(seen, _Seen):
-            await self._not_seen(task, lease, payment, seen)
+        seen = await self._before(begun)
+        if isinstance(seen, NoSuchPatron | Unavailable):
+            await self._not_seen(task, lease, begun.payment, seen)
         elif not self._may_write(lease):
             await self._later(task, lease)
         else:
-            await self._book(task, lease, payment, seen)
+            await self._book(task, lease, begun, seen, keyed=keyed)
         self._world.notifier.changed()
+
+    async def _keyed(self) -> bool:
+        try:
+            return (await self._world.library.learn()).keyed
+        except Exception:  # noqa: BLE001 - whatever an adapter does wrong, the least is sure
+            return False
+
+    async def _before(self, begun: _Begun) -> _Seen | NoSuchPatron | Unavailable | None:
+        """Read what must be known before anything is sent; None where nothing must."""
+        if begun.way is not Way.READ:
+            return None
+        seen = await self._see(begun.payment, credits_too=begun.repeat, charges_too=True)
+        if isinstance(seen, _Seen) and not begun.repeat and _changed(begun.payment, seen.owed):
+            # After a restored backup the bridge does not know what it did: the library system does.
+            return await self._see(begun.payment, credits_too=True, charges_too=True)
+        return seen
 
     async def look_up(self, task: Task, lease: Lease) -> None:
         """Ask the library system what became of a booking in doubt, or of a case that is settled there."""
@@ -80,11 +125,12 @@ class Booker:
             await self._not_seen(task, lease, payment, seen)
         self._world.notifier.changed()
 
-    def _begin(self, tx: Transaction, task: Task) -> tuple[Payment, bool] | None:
+    def _begin(self, tx: Transaction, task: Task, *, keyed: bool) -> _Begun | None:
         payment = tx.payment(task.payment_id)
         if payment is not None and payment.booking is Booking.DUE:
             if tx.lock_patron(payment):
-                return payment, any(credit.state in LOOKED_FOR for credit in tx.credits(payment.id))
+                earlier = [credit for credit in tx.credits(payment.id) if credit.state in LOOKED_FOR]
+                return _Begun(payment, self._way(earlier, keyed=keyed), repeat=bool(earlier))
             tx.postpone_task(task, self._world.clock.now() + self._world.limits.patron_busy_s, task.attempt)
         elif payment is not None and payment.booking is Booking.BOOKING:
             stopped = MaybeRecorded("the bridge stopped while it was booking", ended=False)
@@ -92,6 +138,15 @@ class Booker:
         else:
             tx.finish_task(task)
         return None
+
+    def _way(self, earlier: Sequence[StoredCredit], *, keyed: bool) -> Way:
+        """Say how to begin: what may still be under way is sent again as it was, until that has surely ended."""
+        if keyed and not earlier:
+            return Way.UNREAD
+        now, running_s = self._world.clock.now(), self._world.limits.surely_ended_s
+        if keyed and is_sent_again(earlier) and now < surely_ended_at(earlier, running_s):
+            return Way.AGAIN
+        return Way.READ
 
     def _asked_about(self, tx: Transaction, task: Task) -> Payment | None:
         payment = tx.payment(task.payment_id)
@@ -131,25 +186,35 @@ class Booker:
             found = await self._world.library.credits_of(payment.patron_id, payment.reference)
         if not isinstance(found, tuple):
             return found
-        if not (charges_too or found):
+        if not charges_too and all(credit.lines is not None for credit in found):
             return _Seen(asked_at, found, {})
         charges = await self._world.library.open_charges(payment.patron_id)
         if not isinstance(charges, tuple):
             return charges
         return _Seen(asked_at, found, {charge.charge_id: charge.owed for charge in charges})
 
-    async def _book(self, task: Task, lease: Lease, payment: Payment, seen: _Seen) -> None:
-        following = await self._world.store.write(lambda tx: self._plan(tx, task, payment, seen))
+    async def _book(self, task: Task, lease: Lease, begun: _Begun, seen: _Seen | None, *, keyed: bool) -> None:
+        following = await self._world.store.write(lambda tx: self._plan(tx, task, begun, seen, keyed=keyed))
+        changes, again = 0, begun.way is Way.AGAIN
         while following is not None and self._may_write(lease):
-            answer = await self._record(payment, following)
-            owed = await self._owed_after(payment, following) if isinstance(answer, Recorded) else None
-            following = await self._keep(task, following, answer, owed)
+            answer = await self._record(begun.payment, following)
+            changes += isinstance(answer, NotRecorded) and answer.owed is not None
+            if isinstance(answer, NotRecorded) and changes > MOST_CHANGES:
+                answer = replace(answer, owed=None)
+            owed = await self._owed_after(begun.payment, following) if isinstance(answer, Recorded) else None
+            following = await self._keep(task, _Asked(following, again=again), answer, owed)
+            again = False
 
-    def _plan(self, tx: Transaction, task: Task, begun: Payment, seen: _Seen) -> StoredCredit | None:
-        payment = self._unmoved(tx, task, begun)
+    def _plan(
+        self, tx: Transaction, task: Task, begun: _Begun, seen: _Seen | None, *, keyed: bool
+    ) -> StoredCredit | None:
+        payment = self._unmoved(tx, task, begun.payment)
         if payment is None:
             return None
-        return Settling(tx, self._world, task, payment).start(seen.credits, seen.owed, seen.asked_at)
+        settling = Settling(tx, self._world, task, payment, keyed=keyed)
+        if seen is not None:
+            return settling.start(seen.credits, seen.owed, seen.asked_at)
+        return settling.send_again() if begun.way is Way.AGAIN else settling.start_unread()
 
     async def _record(self, payment: Payment, credit: StoredCredit) -> BookingAnswer:
         try:
@@ -165,25 +230,23 @@ class Booker:
         seen = await self._see(payment, credits_too=False, charges_too=True)
         return seen.owed if isinstance(seen, _Seen) else None
 
-    async def _keep(
-        self, task: Task, asked: StoredCredit, answer: BookingAnswer, owed: Owed | None
-    ) -> StoredCredit | None:
+    async def _keep(self, task: Task, asked: _Asked, answer: BookingAnswer, owed: Owed | None) -> StoredCredit | None:
         return await insist(lambda: self._world.store.write(lambda tx: self._answered(tx, task, asked, answer, owed)))
 
     def _answered(
-        self, tx: Transaction, task: Task, asked: StoredCredit, answer: BookingAnswer, owed: Owed | None
+        self, tx: Transaction, task: Task, asked: _Asked, answer: BookingAnswer, owed: Owed | None
     ) -> StoredCredit | None:
         payment = _payment(tx, task)
-        settling = Settling(tx, self._world, task, payment)
-        if payment.booking is not Booking.BOOKING or asked not in tx.credits(payment.id):
+        settling = Settling(tx, self._world, task, payment, keyed=asked.credit.keyed)
+        if payment.booking is not Booking.BOOKING or asked.credit not in tx.credits(payment.id):
             # Another process took this for a stopped one, and has gone on by itself.
-            settling.overtaken(asked, answer)
+            settling.overtaken(asked.credit, answer)
             return None
         match answer:
-            case Recorded(credit):
-                return settling.recorded(asked, credit, owed)
-            case NotRecorded(why, again, patron_gone):
-                settling.not_recorded(asked, why, again=again, patron_gone=patron_gone)
+            case Recorded():
+                return settling.recorded(asked.credit, answer, owed)
+            case NotRecorded():
+                return settling.not_recorded(asked.credit, answer, again=asked.again)
             case MaybeRecorded():  # the last case
                 settling.doubt(answer)
         return None
@@ -270,4 +333,8 @@ def _credit_order(payment: Payment, credit: StoredCredit) -> CreditOrder:
         amount=credit.amount,
         reference=reference,
         note=f"{readable.replace(REFERENCE_PREFIX, '')} {reference}",
+        shares=shares(credit),
+        staff_id=payment.library_staff_id,
+        register_id=payment.library_register_id,
+        keyed=credit.keyed,
     )

@@ -7,6 +7,7 @@ An adapter returns facts and writes no state. It is one folder, found by the ent
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -27,11 +28,42 @@ class Patron:
     restricted: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """Say what a library system can do beyond the least, as far as its adapter knows: the least unless it says more.
+
+    `exact_lines`: a credit lands on the charges that it is ordered for with just these amounts, or nowhere at all.
+    `unique_key`: an order whose reference is known already is answered with what was recorded, and records nothing.
+    `reversal`: a credit can be taken back. `refund`: money of a credit can be given back, charge by charge.
+    `names_staff`: the books show who did it, and at which of the library system's registers.
+    Reversals and refunds are known by their references too.
+    """
+
+    exact_lines: bool = False
+    unique_key: bool = False
+    reversal: bool = False
+    refund: bool = False
+    names_staff: bool = False
+
+    @property
+    def keyed(self) -> bool:
+        """Tell whether an order needs no reading before, and may be sent again at any time."""
+        return self.exact_lines and self.unique_key
+
+
 class Effect(StrEnum):
-    """Name what the library system may do with an item by itself when its charge is paid in full."""
+    """Name what the library system did besides when a charge was paid in full, or may have done."""
 
     MAY_RENEW = "may_renew"
     MAY_RETURN = "may_return"
+    RENEWED = "renewed"
+    RENEWAL_REFUSED = "renewal_refused"
+    RETURNED = "returned"
+    RECEIPT_SENT = "receipt_sent"
+
+
+GUESSES = frozenset({Effect.MAY_RENEW, Effect.MAY_RETURN})
+"""What is only known as long as nobody tells what was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +95,9 @@ class Unavailable:
 class CreditOrder:
     """Ask for one credit of `amount` (exact) on `charge_ids` (in the library system's own order).
 
-    `note` ends with `reference`, which finds the credit again.
+    `note` ends with `reference`, which finds the credit again. `shares` is how much of it each charge shall get.
+    `staff_id` and `register_id` are the library system's own. `keyed` relies on the abilities `exact_lines` and
+    `unique_key`: where they are not there any more, nothing may be recorded.
     """
 
     patron_id: str
@@ -72,38 +106,97 @@ class CreditOrder:
     amount: Decimal
     reference: str
     note: str
+    shares: Mapping[str, Decimal] | None = None
+    staff_id: str | None = None
+    register_id: str | None = None
+    keyed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReversalOrder:
+    """Ask for the credit with the reference `booking` to be taken back; `reference` is the reversal's own."""
+
+    patron_id: str
+    branch: str
+    booking: str
+    reference: str
+    reason: str
+    staff_id: str | None = None
+    register_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundOrder:
+    """Ask for money of the credit with the reference `booking` to be given back: `shares` by charge, exact."""
+
+    patron_id: str
+    branch: str
+    booking: str
+    reference: str
+    shares: Mapping[str, Decimal]
+    reason: str
+    staff_id: str | None = None
+    register_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """Describe a credit as the library system has it; `unapplied` is what no charge has absorbed."""
+    """Describe a credit as the library system has it; `unapplied` is what no charge has absorbed.
+
+    `lines` is what each charge got of it, where the library system tells.
+    """
 
     credit_id: str
     reference: str
     amount: Decimal
     unapplied: Decimal
     void: bool
+    lines: Mapping[str, Decimal] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """State that the library system answered with the credit that it recorded."""
+    """State that the library system answered with the credit that it recorded, now or under this key before.
+
+    `effects` is what it did besides; None where it does not tell.
+    """
 
     credit: Credit
+    effects: frozenset[Effect] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reversed:
+    """State that the credit is void; `by_hand` where a librarian had taken it back before."""
+
+    by_hand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """State that the money is given back in the library system's books, with the ids of what it has of it."""
+
+    ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class NotRecorded:
-    """State with proof that nothing was recorded; `again` tells whether trying again can help."""
+    """State with proof that nothing was recorded; `again` tells whether trying again can help.
+
+    `owed` is what the charges owe now (one that is not open any more: nothing), where that is the reason.
+    `absent`: there is no such credit to take back or to give back from.
+    """
 
     why: str
     again: bool
     patron_gone: bool = False
+    owed: Mapping[str, Decimal] | None = None
+    absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class MaybeRecorded:
-    """State that no one knows whether the credit was recorded: it must be looked up.
+    """State that no one knows whether it was recorded: it must be looked up, or asked for again under its key.
 
     `ended` is true only where the library system itself answered an error, so that the request runs no more.
     """
@@ -113,6 +206,26 @@ class MaybeRecorded:
 
 
 BookingAnswer = Recorded | NotRecorded | MaybeRecorded
+ReversalAnswer = Reversed | NotRecorded | MaybeRecorded
+RefundAnswer = Refunded | NotRecorded | MaybeRecorded
+
+
+class PlainLibrary:
+    """Be inherited by an adapter that can do the least: it takes nothing back and has no key."""
+
+    abilities: Abilities = Abilities()
+
+    async def learn(self) -> Abilities:
+        """Return the same always."""
+        return self.abilities
+
+    async def reverse(self, order: ReversalOrder) -> ReversalAnswer:  # noqa: ARG002 - the port's
+        """Refuse: nobody asks for what is not among the abilities."""
+        return NotRecorded("this library system takes nothing back", again=False)
+
+    async def refund(self, order: RefundOrder) -> RefundAnswer:  # noqa: ARG002 - the port's
+        """Refuse: nobody asks for what is not among the abilities."""
+        return NotRecorded("this library system gives nothing back", again=False)
 
 
 class LibrarySystem(Protocol):
@@ -123,9 +236,18 @@ class LibrarySystem(Protocol):
     """
 
     write_limit_s: float
-    """The longest time that `record` may take."""
+    """The longest time that `record`, `reverse` or `refund` may take."""
 
     currency: str
+
+    @property
+    def abilities(self) -> Abilities:
+        """Return what it can do, as far as is known without asking."""
+        ...
+
+    async def learn(self) -> Abilities:
+        """Return what it can do now: asked if not answered a moment ago; the last known where nobody answers."""
+        ...
 
     @property
     def checks(self) -> LibraryChecks:
@@ -152,7 +274,18 @@ class LibrarySystem(Protocol):
         ...
 
     async def record(self, order: CreditOrder) -> BookingAnswer:
-        """Record one credit; called once for each reference unless it is proven that nothing was recorded."""
+        """Record one credit.
+
+        Called once for each reference, unless it is proven that nothing was recorded, or the order is keyed.
+        """
+        ...
+
+    async def reverse(self, order: ReversalOrder) -> ReversalAnswer:
+        """Take a credit back whole, once for its reference."""
+        ...
+
+    async def refund(self, order: RefundOrder) -> RefundAnswer:
+        """Give money of a credit back, once for its reference, and never more than was booked less what was given."""
         ...
 
     async def credits_of(

@@ -21,8 +21,23 @@ def plan_rest(payment: Payment, earlier: Sequence[StoredCredit], owed: Owed) -> 
     return plan_credits(unbooked_lines(payment, earlier), owed).credits
 
 
+def as_intended(payment: Payment) -> dict[str, Decimal]:
+    """Return what the charges owe if nothing has changed since the payment began."""
+    return {line.charge_id: line.owed for line in payment.lines}
+
+
+def owed_after(asked: StoredCredit) -> dict[str, Decimal]:
+    """Return what is known to be owed on the other charges, once a keyed credit is recorded: it touches no others."""
+    return {charge: owed for charge, owed in asked.owed_before.items() if charge not in asked.charge_ids}
+
+
 def first_of(
-    planned: Sequence[PlannedCredit], earlier: Sequence[StoredCredit], owed: Owed, sent_at: float
+    planned: Sequence[PlannedCredit],
+    earlier: Sequence[StoredCredit],
+    owed: Owed,
+    sent_at: float,
+    *,
+    keyed: bool = False,
 ) -> StoredCredit:
     """Make the first credit of a plan with its number, as it goes out now.
 
@@ -30,7 +45,19 @@ def first_of(
     """
     lasting = [credit for credit in earlier if (credit.n, credit.state) != (0, CreditState.ABSENT)]
     n = 0 if len(planned) == 1 and not lasting else max((credit.n for credit in earlier), default=0) + 1
-    return StoredCredit(n, planned[0].charge_ids, planned[0].amount, owed, CreditState.SENT, sent_at)
+    return StoredCredit(n, planned[0].charge_ids, planned[0].amount, owed, CreditState.SENT, sent_at, keyed=keyed)
+
+
+def is_sent_again(credits_: Sequence[StoredCredit]) -> bool:
+    """Tell whether no one knows what became of a credit that may be sent again at any time, under its key."""
+    sent = [credit for credit in credits_ if credit.state is CreditState.SENT]
+    return bool(sent) and all(credit.keyed for credit in sent)
+
+
+def surely_ended_at(credits_: Sequence[StoredCredit], running_s: float) -> float:
+    """Return from when on a miss proves that what was sent will never arrive."""
+    sent = [credit for credit in credits_ if credit.state is CreditState.SENT]
+    return max(((credit.sent_at or 0.0) + (0.0 if credit.ended else running_s) for credit in sent), default=0.0)
 
 
 def unbooked_lines(payment: Payment, credits_: Sequence[StoredCredit]) -> tuple[Line, ...]:

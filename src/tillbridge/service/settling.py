@@ -6,13 +6,33 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from tillbridge.domain.allocation import PlannedCredit
 from tillbridge.domain.lifecycle import AT_REST, Booking, Collection, Done
 from tillbridge.domain.payment import Payment
 from tillbridge.service.collecting import ANSWERED_THERE, Collecting
-from tillbridge.service.library_port import BookingAnswer, Credit, MaybeRecorded, Recorded
-from tillbridge.service.planning import Owed, first_of, lacking_sum, plan_rest, unbooked_lines, unsent_charges
+from tillbridge.service.library_port import (
+    GUESSES,
+    BookingAnswer,
+    Credit,
+    Effect,
+    MaybeRecorded,
+    NotRecorded,
+    Recorded,
+)
+from tillbridge.service.planning import (
+    Owed,
+    as_intended,
+    first_of,
+    is_sent_again,
+    lacking_sum,
+    owed_after,
+    plan_rest,
+    surely_ended_at,
+    unbooked_lines,
+    unsent_charges,
+)
 from tillbridge.service.ports import World
 from tillbridge.service.store_port import CaseKind, CreditState, StoredCredit, Task, TaskKind, Transaction
 from tillbridge.service.weighing import (
@@ -33,6 +53,9 @@ SETTLED_THERE = (Booking.BLOCKED, Booking.REVERSAL_DUE)
 TRACES = (CreditState.SENT, CreditState.ABSENT)
 """Credits that went out and are not booked: looked for before anything is sent again."""
 
+ANEW: Mapping[str, object] = MappingProxyType({"anew": True})
+"""What the event keeps where a booking goes on at once with another plan: that is no new beginning."""
+
 _LOOKED_UP_YET = (Booking.DUE, Booking.UNKNOWN, Booking.REVERSAL_DUE)
 """Bookings for which the library system is asked again anyway, so that a late credit is found."""
 
@@ -40,8 +63,9 @@ _LOOKED_UP_YET = (Booking.DUE, Booking.UNKNOWN, Booking.REVERSAL_DUE)
 class Settling:
     """Hold one payment's booking for the length of a transaction."""
 
-    def __init__(self, tx: Transaction, world: World, task: Task, payment: Payment) -> None:
-        self._tx, self._world, self._task, self._payment = tx, world, task, payment
+    def __init__(self, tx: Transaction, world: World, task: Task, payment: Payment, *, keyed: bool = False) -> None:
+        """Begin; what goes out from now on is `keyed`, or not."""
+        self._tx, self._world, self._task, self._payment, self._keyed = tx, world, task, payment, keyed
         self._now = world.clock.now()
         self._collecting = Collecting(tx, self._now, world)
         self._known: tuple[StoredCredit, ...] | None = None
@@ -63,16 +87,28 @@ class Settling:
         self._give_up_sent()
         return self._start_plan(owed)
 
-    def _start_plan(self, owed: Owed) -> StoredCredit | None:
+    def start_unread(self) -> StoredCredit | None:
+        """Store `booking` with its plan as the payment has it: the library system itself compares the charges."""
+        return self._start_plan(as_intended(self._payment))
+
+    def send_again(self) -> StoredCredit | None:
+        """Store `booking` and return the credit that no one knows of, to be sent as it was."""
+        asked = next(credit for credit in self._credits() if credit.state is CreditState.SENT)
+        self.advance(Done.START, {"credits": [[list(asked.charge_ids), str(asked.amount)]], "again": True})
+        return asked
+
+    def _start_plan(self, owed: Owed, more: Mapping[str, object] = MappingProxyType({})) -> StoredCredit | None:
         planned = plan_rest(self._payment, self._credits(), owed)
-        self.advance(Done.START, {"credits": [[list(c.charge_ids), str(c.amount)] for c in planned]})
+        self.advance(Done.START, {"credits": [[list(c.charge_ids), str(c.amount)] for c in planned], **more})
         return self._send_first(planned, owed)
 
-    def recorded(self, asked: StoredCredit, credit: Credit, owed_now: Owed | None) -> StoredCredit | None:
+    def recorded(self, asked: StoredCredit, answer: Recorded, owed_now: Owed | None) -> StoredCredit | None:
         """Take the library system's own answer; return the next credit to send, if there is one.
 
-        The rest is planned anew against `owed_now`, the reading since: nothing goes out on an older one.
+        The rest is planned anew against `owed_now`, the reading since: nothing goes out on an older one but what is
+        compared with the charges once more.
         """
+        credit = answer.credit
         weighed = weigh_answer(reference_of(self._payment, asked.n), asked, credit, owed_now)
         if isinstance(weighed, Wrong):
             self.block(weighed)
@@ -81,8 +117,20 @@ class Settling:
             self.let_go()
             return None
         self._put(replace(asked, state=CreditState.BOOKED, credit_id=credit.credit_id))
+        self._keep_effects(answer.effects)
+        if asked.keyed:
+            return self._go_on(owed_after(asked))
         # What was not read again owed nothing besides.
         return self._go_on(owed_now or {})
+
+    def _keep_effects(self, effects: frozenset[Effect] | None) -> None:
+        """Let what the library system tells take the place of what was guessed."""
+        if effects is None:
+            return
+        known = [remark for remark in self._payment.remarks if remark not in GUESSES]
+        remarks = (*known, *sorted(set(effects).difference(known)))
+        if remarks != self._payment.remarks:
+            self._payment = self._tx.save(replace(self._payment, remarks=remarks))
 
     def overtaken(self, asked: StoredCredit, answer: BookingAnswer) -> None:
         """Take an answer to a request that another process has given up: what it did must not stay unseen."""
@@ -107,14 +155,29 @@ class Settling:
             ends_in_s = 0.0 if doubt.ended else self._world.limits.surely_ended_s
             self._tx.add_task(self._payment.id, TaskKind.LOOK_UP, self._now + ends_in_s)
 
-    def not_recorded(self, asked: StoredCredit, why: str, *, again: bool, patron_gone: bool) -> None:
-        """Take the proof that nothing was recorded."""
-        self._put(replace(asked, state=CreditState.ABSENT))
-        if again and not patron_gone:
-            self.book_again(why)
-            return
-        self.block(Wrong(CaseKind.PATRON_GONE if patron_gone else CaseKind.REFUSED_BY_LIBRARY, {"why": why}))
+    def not_recorded(self, asked: StoredCredit, no: NotRecorded, *, again: bool) -> StoredCredit | None:
+        """Take the proof that nothing was recorded; return what to send in its place, if there is something.
+
+        `again`: an earlier request for the same may still be under way, of which this proves nothing.
+        """
+        if not again:
+            self._put(replace(asked, state=CreditState.ABSENT))
+        if no.again and not no.patron_gone:
+            if no.owed is not None and not again:
+                return self._plan_anew({**asked.owed_before, **no.owed})
+            self.book_again(no.why)
+            return None
+        self.block(Wrong(CaseKind.PATRON_GONE if no.patron_gone else CaseKind.REFUSED_BY_LIBRARY, {"why": no.why}))
         self.let_go()
+        return None
+
+    def _plan_anew(self, owed: Owed) -> StoredCredit | None:
+        self.advance(Done.ABSENT, {"why": "the charges have changed"})
+        self._take_back_if_reversed()
+        if self._payment.booking is Booking.DUE:
+            return self._start_plan(owed, ANEW)
+        self.let_go()
+        return None
 
     def doubt(self, doubt: MaybeRecorded) -> None:
         """Take it that no one knows: keep the patron's lock and look up at once."""
@@ -143,6 +206,9 @@ class Settling:
 
     def missed(self, asked_at: float) -> None:
         """Take a look-up that began at `asked_at` and found nothing: repeat only what has surely ended."""
+        if self._world.library.abilities.keyed and is_sent_again(self._credits()):
+            self.book_again("the library system does not have it yet: it is sent again under the same key")
+            return
         if asked_at < self._surely_ended_at():
             self._wait_for_the_end()
             return
@@ -216,18 +282,15 @@ class Settling:
 
     def _pause_before_repeat(self) -> float:
         """Return the pause by how often the booking was begun: look-ups in between do not start it anew."""
-        events = (event.kind for event, _ in self._tx.history(self._payment.id))
-        return self._pause_after(sum(kind == f"booking_{Done.START}" for kind in events) - 1)
+        begun = [event for event, _ in self._tx.history(self._payment.id) if event.kind == f"booking_{Done.START}"]
+        return self._pause_after(sum(not (event.facts.items() >= ANEW.items()) for event in begun) - 1)
 
     def _pause_after(self, attempts: int) -> float:
         pauses = self._world.limits.booking_again_s
         return pauses[min(attempts, len(pauses) - 1)]
 
     def _surely_ended_at(self) -> float:
-        """Return from when on a miss proves that what was sent will never arrive."""
-        running_s = self._world.limits.surely_ended_s
-        sent = [credit for credit in self._credits() if credit.state is CreditState.SENT]
-        return max(((c.sent_at or 0.0) + (0.0 if c.ended else running_s) for c in sent), default=0.0)
+        return surely_ended_at(self._credits(), self._world.limits.surely_ended_s)
 
     def _wait_for_the_end(self) -> None:
         due_at = min(self._now + self.pause(), max(self._surely_ended_at(), self._now))
@@ -296,7 +359,7 @@ class Settling:
             self._finish()
             self.let_go()
             return None
-        sent = first_of(planned, self._credits(), owed, self._now)
+        sent = first_of(planned, self._credits(), owed, self._now, keyed=self._keyed)
         self._put(sent)
         return sent
 

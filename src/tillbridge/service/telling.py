@@ -129,6 +129,10 @@ REMARKS: dict[str, str] = {
     "restricted": marked("The patron still has a restriction: paying does not lift it."),
     "may_renew": marked("An overdue item is still out: the library system may have renewed it. Look at the loan."),
     "may_return": marked("A lost item was paid for: the library system may have taken it off the loans. Look at it."),
+    "renewed": marked("The library system has renewed the overdue item."),
+    "renewal_refused": marked("The overdue item was not renewed: look at the loan in the library system."),
+    "returned": marked("The library system has taken the lost item off the loans."),
+    "receipt_sent": marked("The library system has sent the patron a receipt by e-mail."),
 }
 
 

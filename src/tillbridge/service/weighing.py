@@ -87,8 +87,13 @@ def weigh_answer(
     The charges were read right before. Where the patron owes nothing else, what is wholly applied is on them;
     elsewhere it may have spilled over, so they must be read again: `owed_now` None says that they could not be.
     """
+    if credit.reference == reference and credit.void and credit.lines is not None:
+        # It was recorded before, under the same key, and has been taken back since.
+        return Wrong(CaseKind.CREDIT_VOIDED, {"credits": [credit.credit_id], "n": asked.n})
     if credit.reference != reference or credit.void:
         return Wrong(CaseKind.WRONG_CREDIT, {"credit": credit.credit_id, "amount": str(credit.amount)})
+    if credit.lines is not None:
+        return _weigh_one(asked, credit, {})
     weighed = _weigh_whole(asked, credit)
     if isinstance(weighed, Wrong) or not may_spill(asked):
         return weighed
@@ -99,14 +104,21 @@ def weigh_answer(
 
 def may_spill(asked: StoredCredit) -> bool:
     """Tell whether the patron owed something else, where a credit could have landed instead."""
-    return any(charge_id not in asked.charge_ids for charge_id in asked.owed_before)
+    return not asked.keyed and any(charge_id not in asked.charge_ids for charge_id in asked.owed_before)
 
 
 def _weigh_one(asked: StoredCredit, credit: Credit, owed_now: Mapping[str, Decimal]) -> Weighed:
     weighed = _weigh_whole(asked, credit)
-    if isinstance(weighed, Whole) and not _on_its_charges(asked, owed_now):
+    if isinstance(weighed, Whole) and not _is_on_its_charges(asked, credit, owed_now):
         return Wrong(CaseKind.WRONG_CREDIT, {"credit": credit.credit_id, "elsewhere": True})
     return weighed
+
+
+def _is_on_its_charges(asked: StoredCredit, credit: Credit, owed_now: Mapping[str, Decimal]) -> bool:
+    """Tell by the credit's own lines, where there are any; a keyed one lands where it was meant to or nowhere."""
+    if credit.lines is not None:
+        return {key: share for key, share in credit.lines.items() if share} == shares(asked)
+    return asked.keyed or _on_its_charges(asked, owed_now)
 
 
 def _weigh_whole(asked: StoredCredit, credit: Credit) -> Whole | Wrong:
@@ -118,12 +130,12 @@ def _weigh_whole(asked: StoredCredit, credit: Credit) -> Whole | Wrong:
 
 
 def shares(asked: StoredCredit) -> dict[str, Decimal]:
-    """Return what each charge gets of a credit, in the library system's own order."""
+    """Return what each charge gets of a credit, in the library system's own order, without those that get nothing."""
     left, parts = asked.amount, {}
     for charge_id in asked.charge_ids:
         parts[charge_id] = min(left, asked.owed_before.get(charge_id, _NOTHING))
         left -= parts[charge_id]
-    return parts
+    return {charge_id: part for charge_id, part in parts.items() if part}
 
 
 def _on_its_charges(asked: StoredCredit, owed_now: Mapping[str, Decimal]) -> bool:

@@ -214,6 +214,7 @@ def put_credit(connection: Connection, payment_id: str, credit: StoredCredit) ->
         "sent_at": credit.sent_at,
         "ended": credit.ended,
         "credit_id": credit.credit_id,
+        "keyed": credit.keyed,
     }
     if connection.execute(_CHANGE_CREDIT, row | {"of_payment": payment_id, "nth": credit.n}).rowcount == 0:
         connection.execute(_ADD_CREDIT, row | {"payment_id": payment_id, "n": credit.n})
@@ -340,6 +341,7 @@ def _credit(row: Any) -> StoredCredit:
         sent_at=row.sent_at,
         ended=row.ended,
         credit_id=row.credit_id,
+        keyed=bool(row.keyed),
     )
 
 

@@ -170,6 +170,7 @@ credit = Table(
     Column("sent_at", Float(53)),
     Column("ended", Boolean, nullable=False),
     Column("credit_id", String(80)),
+    Column("keyed", Boolean),
 )
 
 open_case = Table(

@@ -12,6 +12,7 @@ from tillbridge.errors import WrongSetting
 from tillbridge.libraries.koha.access import Access, Basic, Tokens
 from tillbridge.libraries.koha.booking import judge
 from tillbridge.libraries.koha.checking import NOBODY, KohaChecks, KohaServer
+from tillbridge.libraries.koha.plugin import Gone, KohaPlugin
 from tillbridge.libraries.koha.replies import Unexpected, json_of, koha_error, why_of
 from tillbridge.libraries.koha.settings import Settings
 from tillbridge.libraries.koha.transport import NotAsked, Outcome, Reply, Transport, Trust, Unanswered
@@ -30,6 +31,7 @@ from tillbridge.libraries.koha.wire import (
 )
 from tillbridge.secret import read_secret
 from tillbridge.service.library_port import (
+    Abilities,
     BookingAnswer,
     Charge,
     Credit,
@@ -38,6 +40,10 @@ from tillbridge.service.library_port import (
     NoSuchPatron,
     NotRecorded,
     Patron,
+    RefundAnswer,
+    RefundOrder,
+    ReversalAnswer,
+    ReversalOrder,
     Unavailable,
 )
 from tillbridge.surroundings import Surroundings
@@ -66,6 +72,17 @@ class KohaLibrary:
         self._transport, self._access = transport, access
         server = KohaServer(settings.address, trust, settings.connect_s, self._get)
         self.checks = KohaChecks(server, self._get, settings.payment_type)
+        payout_type = settings.payout_type or settings.payment_type
+        self._plugin = KohaPlugin(self._get, self._post, settings.payment_type, settings.description, payout_type)
+
+    @property
+    def abilities(self) -> Abilities:
+        """Return what is known of this Koha: the least, unless the plugin is there."""
+        return self._plugin.abilities
+
+    async def learn(self) -> Abilities:
+        """Ask whether the plugin is there, at most every few minutes."""
+        return await self._plugin.learn()
 
     async def patron_by_card(self, card_number: str) -> Patron | NoSuchPatron | Unavailable:
         """Find the patron with this card number, compared letter by letter: Koha's database ignores case."""
@@ -105,9 +122,29 @@ class KohaLibrary:
         return await self._ask(f"{_PATRONS}/{patron_id}/account", {}, lambda account: charges_of(account, patron_id))
 
     async def record(self, order: CreditOrder) -> BookingAnswer:
-        """Record a credit over a fresh connection; only a 401, which Koha gives before all else, is tried again."""
+        """Record a credit over a fresh connection; only a 401, which Koha gives before all else, is tried again.
+
+        With the plugin where it is there. What relies on its key is not sent without it: nobody has read the charges.
+        """
         if not is_id(order.patron_id):
             return NotRecorded("no patron of Koha has such a number", again=False, patron_gone=True)
+        if self._plugin.there and order.shares is not None:
+            answer = await self._plugin.record(order)
+            if not isinstance(answer, Gone):
+                return answer
+        if order.keyed:
+            return NotRecorded("the plugin is not there any more", again=True)
+        return await self._record_by_rest(order)
+
+    async def reverse(self, order: ReversalOrder) -> ReversalAnswer:
+        """Take a credit back, which takes the plugin."""
+        return await self._plugin.reverse(order)
+
+    async def refund(self, order: RefundOrder) -> RefundAnswer:
+        """Give money of a credit back, which takes the plugin."""
+        return await self._plugin.refund(order)
+
+    async def _record_by_rest(self, order: CreditOrder) -> BookingAnswer:
         try:
             body = credit_body(order, self._payment_type, self._description)
         except ValueError as error:
@@ -122,6 +159,15 @@ class KohaLibrary:
             return NoSuchPatron()
         if payment_reference.split() != [payment_reference]:
             return Unavailable("a reference is one word")  # it cannot be looked for, which is not "none"
+        if self._plugin.there:
+            found = await self._plugin.find(patron_id, payment_reference)
+            if not isinstance(found, Gone):
+                return found
+        return await self._credits_by_rest(patron_id, payment_reference)
+
+    async def _credits_by_rest(
+        self, patron_id: str, payment_reference: str
+    ) -> tuple[Credit, ...] | NoSuchPatron | Unavailable:
         lines: dict[int, CreditLine] = {}
         for number in range(_MOST_PAGES):
             page = await self._page(patron_id, payment_reference, number)

@@ -65,6 +65,8 @@ class Settings(BaseModel):
     answer_s: float = Field(30, gt=0, le=300)
     description: Annotated[str, AfterValidator(_plain)] = Field("", max_length=200)
     """What the patron sees as the credit's text; empty leaves it to Koha, which names the type of credit."""
+    payout_type: Annotated[str, AfterValidator(_plain)] | None = Field(None, min_length=1, max_length=80)
+    """What money is given back by, where the plugin is there; None: the payment type."""
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:
