@@ -26,7 +26,7 @@ from tillbridge.service.library_port import (
 from tillbridge.service.planning import Owed, is_sent_again, surely_ended_at
 from tillbridge.service.ports import World
 from tillbridge.service.settling import SETTLED_THERE, TRACES, Settling
-from tillbridge.service.store_port import CaseKind, CreditState, StoredCredit, Task, Transaction
+from tillbridge.service.store_port import CaseKind, CreditState, StoredCredit, Task, TaskKind, Transaction
 from tillbridge.service.weighing import Wrong, may_spill, reference_of, shares
 
 LOOKED_FOR = (*TRACES, CreditState.BOOKED)
@@ -150,7 +150,10 @@ class Booker:
 
     def _asked_about(self, tx: Transaction, task: Task) -> Payment | None:
         payment = tx.payment(task.payment_id)
-        if payment is not None and payment.booking in (Booking.UNKNOWN, *SETTLED_THERE, *AT_REST):
+        if payment is not None and payment.booking is Booking.REVERSAL_DUE and self._world.library.abilities.reversal:
+            # It could not be told to when the case was opened: it can now.
+            tx.add_task(payment.id, TaskKind.REVERSE, self._world.clock.now())
+        elif payment is not None and payment.booking in (Booking.UNKNOWN, *SETTLED_THERE, *AT_REST):
             return payment
         tx.finish_task(task)
         return None

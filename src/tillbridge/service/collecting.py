@@ -197,14 +197,26 @@ class Collecting:
         saved = self.advance(payment, done, actor, {})
         self._tx.drop_tasks(saved.id, TaskKind.BOOK, TaskKind.LOOK_UP)
         if saved.booking is Booking.REVERSAL_DUE:
-            self._ask_for_void(saved)
-            surely_there = states & {CreditState.SENT, CreditState.BOOKED}
-            pause = self._world.limits.look_again_s if surely_there else 0.0
-            self._tx.add_task(saved.id, TaskKind.LOOK_UP, self._now + pause)
+            if self._world.library.abilities.reversal:
+                self._tx.add_task(saved.id, TaskKind.REVERSE, self._now)
+            else:
+                self.ask_for_void(saved)
         return saved
 
-    def _ask_for_void(self, payment: Payment) -> None:
-        self.open_case(payment, CaseKind.VOID_BY_HAND, {"reference": payment.reference})
+    def ask_for_void(self, payment: Payment, why: str = "") -> None:
+        """Let a person void the credit in the library system, and look whether that was done."""
+        self.open_case(payment, CaseKind.VOID_BY_HAND, {"reference": payment.reference} | ({"why": why} if why else {}))
+        states = {credit.state for credit in self._tx.credits(payment.id)}
+        surely_there = states & {CreditState.SENT, CreditState.BOOKED}
+        pause = self._world.limits.look_again_s if surely_there else 0.0
+        self._tx.add_task(payment.id, TaskKind.LOOK_UP, self._now + pause)
+
+    def reversal_seen(self, payment: Payment, facts: Mapping[str, object]) -> Payment:
+        """Take it that nothing of the payment stands in the library system any more."""
+        saved = self.advance(payment, Done.REVERSAL_SEEN, "library", facts)
+        self._tx.drop_tasks(saved.id, TaskKind.LOOK_UP)
+        self.close_cases(saved, frozenset({CaseKind.VOID_BY_HAND}), "library", "the void was seen")
+        return saved
 
     def _follows(self, payment: Payment, news: News) -> Payment | Reaction:
         follows = payment.after(news.heard)
@@ -257,7 +269,7 @@ class Collecting:
                 return self._prove(self._doubt_the_sum(payment, news.sum_minor) if odd else payment, news.actor)
             case Collection.REVERSED if before.collection is Collection.PAID and payment.booking is Booking.NONE:
                 # A person had settled it by hand, and only a person knows what there is to take back.
-                self._ask_for_void(payment)
+                self.open_case(payment, CaseKind.VOID_BY_HAND, {"reference": payment.reference})
             case Collection.REVERSED:
                 return self.money_returned(payment, news.actor)
             case Collection.CANCELLED | Collection.REFUSED:  # the last case

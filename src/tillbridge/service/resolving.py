@@ -285,7 +285,7 @@ def _settle(
         tx.drop_tasks(payment.id, TaskKind.LOOK_UP)
     elif payment.booking is Booking.REVERSAL_DUE and case.kind is CaseKind.VOID_BY_HAND:
         collecting.advance(payment, Done.REVERSAL_SEEN, word.person, facts)
-        tx.drop_tasks(payment.id, TaskKind.LOOK_UP)
+        tx.drop_tasks(payment.id, TaskKind.LOOK_UP, TaskKind.REVERSE)
     else:
         tx.append_event(payment.id, collecting.now, word.person, "settled", facts)
 

@@ -17,6 +17,7 @@ from tillbridge.service.alarming import Herald
 from tillbridge.service.booking import Booker
 from tillbridge.service.lease import Lease
 from tillbridge.service.ports import World
+from tillbridge.service.reversing import Reverser
 from tillbridge.service.sealing import Sealer
 from tillbridge.service.sending import Sending
 from tillbridge.service.store_port import Task, TaskKind, Transaction
@@ -42,7 +43,9 @@ class Lane:
 
 LANES = (
     Lane((TaskKind.SEND,), 20_000),  # a held request costs memory, no thread
-    Lane((TaskKind.BOOK, TaskKind.LOOK_UP), 4),  # the library system's requests are the scarcest resource
+    Lane(
+        (TaskKind.BOOK, TaskKind.LOOK_UP, TaskKind.REVERSE), 4
+    ),  # the library system's requests are the scarcest resource
     Lane((TaskKind.LIMIT, TaskKind.ASK, TaskKind.WATCH, TaskKind.SEAL, TaskKind.ALARM), 16),
 )
 
@@ -202,6 +205,7 @@ class Runner:
 def handlers(world: World) -> Mapping[TaskKind, Handler]:
     """Return who does which kind of task."""
     sending, booker, sealer, herald = Sending(world), Booker(world), Sealer(world), Herald(world)
+    reverser = Reverser(world)
     return {
         TaskKind.SEND: sending.send,
         TaskKind.LIMIT: sending.limit,
@@ -209,6 +213,7 @@ def handlers(world: World) -> Mapping[TaskKind, Handler]:
         TaskKind.BOOK: booker.book,
         TaskKind.LOOK_UP: booker.look_up,
         TaskKind.WATCH: booker.watch,
+        TaskKind.REVERSE: reverser.reverse,
         TaskKind.SEAL: sealer.seal,
         TaskKind.ALARM: herald.look,
     }

@@ -381,8 +381,7 @@ class Settling:
         unseen = any(reference_of(self._payment, credit.n) not in there for credit in sent)
         if unseen or any(not credit.void for credit in found):
             return
-        self.advance(Done.REVERSAL_SEEN, {})
-        self._collecting.close_cases(self._payment, frozenset({CaseKind.VOID_BY_HAND}), "library", "the void was seen")
+        self._payment = self._collecting.reversal_seen(self._payment, {})
 
     def _look_for_late(self, found: Sequence[Credit]) -> None:
         kind, credits_ = CaseKind.BOOKED_TWICE, self._strangers(found) or self._doubled(found)

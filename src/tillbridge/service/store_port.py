@@ -31,6 +31,7 @@ class TaskKind(StrEnum):
     WATCH = "watch"
     BOOK = "book"
     LOOK_UP = "look_up"
+    REVERSE = "reverse"
     SEAL = "seal"
     ALARM = "alarm"
 

@@ -162,3 +162,42 @@ async def test_the_clerk_is_told_what_koha_did(scene: Scene) -> None:
     remarks = " ".join(done["after_booking"])  # type: ignore[arg-type]
     assert "not renewed" in remarks
     assert "e-mail" in remarks
+
+
+TAKING = {
+    "done": [],
+    "done, yet a 500": [{"kind": "plugin_500_kept"}],
+    "rolled back with a 500": [{"kind": "plugin_500"}],
+    "the answer is lost": [{"kind": "answer_lost", "method": "POST", "route": "plugin_reversals"}],
+    "out of service for a while": [{"kind": "unavailable", "seconds": 0.3}],
+}
+
+
+@pytest.mark.parametrize("faults", TAKING.values(), ids=TAKING)
+async def test_what_the_till_takes_back_is_taken_back_in_koha_by_itself(
+    scene: Scene, faults: Sequence[Mapping[str, Any]]
+) -> None:
+    payment = await at_the_till(scene)
+    await scene.accept(payment["id"])
+    await scene.booked(payment["id"])
+    for fault in faults:
+        await scene.library("POST", "/control/faults", fault)
+    await scene.take_back(payment["id"])
+    done = await scene.booked(payment["id"], "reversed")
+    assert done["collection"] == "reversed"
+    assert await scene.cases(done) == []
+    assert [line["status"] for line in await scene.credits(done["patron_id"])] == ["VOID"]
+    owed = await scene.owed(done["patron_id"])
+    assert sorted(owed) == sorted(["0.00", *BEFORE])  # the void itself is a debit that owes nothing
+    assert await scene.ledgers() == Ledgers(till=0, bridge=0, library=0)
+
+
+async def test_a_plugin_that_cannot_take_back_leaves_it_to_a_person(scene: Scene) -> None:
+    payment = await at_the_till(scene)
+    await scene.accept(payment["id"])
+    done = await scene.booked(payment["id"])
+    await scene.library("PATCH", "/control/settings", {"plugin": False})
+    await scene.take_back(payment["id"])
+    await scene.until(payment["id"], lambda seen: bool(seen["open_cases"]))
+    [case] = await scene.cases(done)
+    assert case["kind"] == "void_by_hand"
