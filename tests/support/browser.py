@@ -32,7 +32,7 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost",
 )
 """The last one keeps the browser itself, too, from asking anything of the world."""
 
@@ -52,9 +52,10 @@ SERVER_ERROR, ERROR = 500, 400
 
 @dataclass
 class Watch:
-    """Gather what goes wrong on the pages of one site."""
+    """Gather what goes wrong on the pages of one site, and of those that it works with."""
 
     site: str
+    others: Sequence[str] = ()
     troubles: list[str] = field(default_factory=list)
 
     async def over(self, context: BrowserContext) -> None:
@@ -77,7 +78,8 @@ class Watch:
 
     def _is_foreign(self, address: str) -> bool:
         url = URL(address)
-        return url.scheme not in WITHIN_THE_PAGE and url.origin() != URL(self.site).origin()
+        known = {URL(site).origin() for site in (self.site, *self.others)}
+        return url.scheme not in WITHIN_THE_PAGE and url.origin() not in known
 
     async def _refuse(self, route: Route) -> None:
         self._note(f"foreign request: {route.request.method} {route.request.url}")
@@ -122,6 +124,7 @@ async def new_page(
     height: int = 900,
     reduced_motion: bool = True,
     scripts: bool = True,
+    others: Sequence[str] = (),
     expected: Sequence[str] = (),
 ) -> AsyncIterator[Page]:
     """Open a page with a profile of its own, whose relative addresses start at `site` (`page.goto("/api")`).
@@ -129,6 +132,7 @@ async def new_page(
     What goes wrong meanwhile fails the test at the end: a request to another origin (it is refused), a web socket, an
     error on the console (broken content security policies are told there), an uncaught error, an answer of 500 or more,
     and a part of the page that is missing. `expected` names patterns of what shall go wrong; each of them must.
+    `others` are the addresses of sites that the pages may lead to and talk to.
     """
     context = await browser.new_context(
         base_url=site,
@@ -141,7 +145,7 @@ async def new_page(
         service_workers="block",
     )
     context.set_default_timeout(WAIT_MS)
-    watch = Watch(site)
+    watch = Watch(site, others)
     await watch.over(context)
     try:
         page = await context.new_page()
