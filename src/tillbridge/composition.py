@@ -29,6 +29,7 @@ from tillbridge.service.alarming import keep_alarming
 from tillbridge.service.feed import Feed
 from tillbridge.service.installation import Installation
 from tillbridge.service.keys import KeyRing
+from tillbridge.service.library_pages import LibraryPages
 from tillbridge.service.library_port import LibrarySystem
 from tillbridge.service.passwords import Passwords
 from tillbridge.service.people import Door
@@ -120,6 +121,8 @@ class Bridge:
     checks: Checks
     map_file: str | None
     """The product map's file as the settings name it."""
+    pages: LibraryPages | None = None
+    """How the library system's own pages lead here, where they do."""
 
 
 @contextlib.asynccontextmanager
@@ -135,7 +138,7 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
     alarms = alarms_of(file)
     async with contextlib.AsyncExitStack() as stack:
         registers = _registers(file, stack)
-        library = _library(file)
+        library, pages = _library(file)
         stack.push_async_callback(library.close)
         store, metrics = _store(file, limits.patience_s), Metrics()
         stack.callback(store.close)
@@ -169,7 +172,7 @@ async def opened(file: SettingsFile, limits: Limits | None = None) -> AsyncItera
         stack.push_async_callback(checks.close)
         public, map_file = _public_address(file), settings.bridge.product_map
         map_name = None if map_file is None else str(map_file)
-        yield Bridge(world, feed, keys, servers, operation, door, settings.desk, public, checks, map_name)
+        yield Bridge(world, feed, keys, servers, operation, door, settings.desk, public, checks, map_name, pages)
 
 
 def _door(world: World, desk: DeskSettings, stack: contextlib.AsyncExitStack) -> Door:
@@ -183,7 +186,7 @@ async def installed(file: SettingsFile, debit_types: Iterable[str] = ()) -> Asyn
     """Put the parts together for looking at them: nothing runs, and the store is only read. Raise SettingsError."""
     async with contextlib.AsyncExitStack() as stack:
         registers = _registers(file, stack)
-        library = _library(file)
+        library, _ = _library(file)
         stack.push_async_callback(library.close)
         stored = StoreForReading(database_of(file))
         stack.callback(stored.close)
@@ -356,13 +359,14 @@ def _register(file: SettingsFile, name: str) -> Register:
     return register
 
 
-def _library(file: SettingsFile) -> LibrarySystem:
+def _library(file: SettingsFile) -> tuple[LibrarySystem, LibraryPages | None]:
     module, table = _adapter(file, LIBRARIES, ("library",), file.settings.library)
     settings = file.validated(module.Settings, table, ("library",))
     surroundings = _surroundings(file, LIBRARY_NAME, tuple(file.settings.branch))
     with file.placing():
+        pages: LibraryPages | None = module.pages(settings, surroundings) if hasattr(module, "pages") else None
         library: LibrarySystem = module.connect(settings, surroundings)
-    return library
+    return library, pages
 
 
 def _adapter(

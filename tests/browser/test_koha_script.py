@@ -19,7 +19,6 @@ from support.koha_pages import VERSIONS, Owed
 from support.koha_site import KohaSite, koha_site
 
 LINES = (Owed(9001, "6.000000", "Item #12 & more"), Owed(9002, "1234.500000"), Owed(9003, "0.333000"))
-BACK = "/cgi-bin/koha/members/boraccount.pl?borrowernumber=51"
 BUTTON, NOTICE, NO = ".tillbridge-pay:visible", ".tillbridge-notice", ".tillbridge-no"
 LOADER = (
     'document.head.append(Object.assign(document.createElement("script"), '
@@ -47,6 +46,11 @@ class Bench:
 
     async def press(self, which: str = BUTTON) -> None:
         await self.page.locator(which).first.click()
+
+    async def collect(self) -> None:
+        """Press Koha's own button, with what Koha wants to know before it takes money."""
+        await self.page.select_option("#payment_type", "CASH")
+        await self.press("[name=submitbutton]")
 
     async def hints(self, which: str = BUTTON) -> Mapping[str, str]:
         """Press the button and return what the bridge's desk is told."""
@@ -93,7 +97,7 @@ def with_plugin(bench: Bench, handover: tuple[int, Any] | None = None) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_the_button_tells_the_bridge_what_the_page_says(browser: Browser, version: str) -> None:
     async with opened(browser) as bench:
-        common = {"patron": "51", "branch": "CPL", "back": BACK}
+        common = {"patron": "51", "branch": "CPL"}
         wanted: list[tuple[str, dict[str, str], dict[str, str]]] = [
             ("one", {}, {"charges": "9001", "amount": "6.00", "owed": "6.000000", "from": "paycollect"}),
             ("one", {"paid": "2.50"}, {"charges": "9001", "amount": "2.50", "owed": "6.000000", "from": "paycollect"}),
@@ -128,7 +132,6 @@ async def test_the_account_and_the_payment_tab_have_it_too(browser: Browser, ver
             "patron": "51",
             "branch": "CPL",
             "from": "boraccount",
-            "back": BACK,
         }
         await bench.at("pay", koha=version)
         await bench.page.uncheck("[name=incl_par_9002]")
@@ -205,9 +208,12 @@ async def test_kohas_own_checks_come_first(browser: Browser) -> None:
     async with opened(browser) as bench:
         await bench.at("one")
         asked = len(bench.bridge.asked)
-        await bench.page.fill("#collected", "")
+        await bench.page.fill("#extra", "")
         await bench.press()
-        assert await bench.page.evaluate("document.activeElement.id") == "collected"
+        assert await bench.page.evaluate("document.activeElement.id") == "extra"
+        await bench.page.fill("#paid", "")
+        await bench.press()
+        assert await bench.page.evaluate("document.activeElement.id") == "paid"
         await bench.at("pay")
         await bench.page.evaluate("for (const box of document.querySelectorAll('.cb')) box.checked = false")
         await bench.press()
@@ -233,11 +239,11 @@ async def test_what_is_being_paid_is_said_and_not_collected_twice_by_mistake(bro
             await accessible(bench.page)
             await bench.page.keyboard.press("Escape")
             await bench.page.locator("dialog").wait_for(state="detached")
-            await bench.press("[name=submitbutton]")
+            await bench.collect()
             await bench.page.keyboard.press("Enter")
             await bench.page.locator("dialog").wait_for(state="detached")
             assert bench.koha.collected == []
-            await bench.press("[name=submitbutton]")
+            await bench.collect()
             await bench.page.get_by_role("button", name="Collect in Koha anyway").click()
             await bench.page.locator("#collected", has_text="Collected").wait_for()
             assert len(bench.koha.collected) == 1
@@ -248,7 +254,7 @@ async def test_the_dialog_about_change_is_warned_of_too(browser: Browser, versio
     async with opened(browser) as bench:
         await bench.at("one", koha=version)
         await bench.page.fill(f"#{VERSIONS[version].handed_over}", "10")
-        await bench.press("[name=submitbutton]")
+        await bench.collect()
         await bench.page.locator("#modal_submit").wait_for()
         bench.bridge.pays(9001)
         async with bench.page.expect_response(lambda answer: "/koha/open-payments" in answer.url):
@@ -264,7 +270,7 @@ async def test_the_dialog_about_change_is_warned_of_too(browser: Browser, versio
         # Who has insisted is not asked again about the same payment.
         await bench.at("one", koha=version)
         await bench.page.fill(f"#{VERSIONS[version].handed_over}", "10")
-        await bench.press("[name=submitbutton]")
+        await bench.collect()
         await bench.press("dialog button:has-text('anyway')")
         await bench.press("#modal_submit")
         await bench.page.locator("#collected", has_text="Collected").wait_for()
@@ -275,7 +281,7 @@ async def test_other_charges_of_the_patron_are_collected_without_a_word(browser:
         bench.bridge.pays(9002, state="unknown")
         await bench.at("one")
         await bench.says("Nobody knows yet whether €6.00 was taken at Kassa 1: do not take it again.", NOTICE)
-        await bench.press("[name=submitbutton]")
+        await bench.collect()
         await bench.page.locator("#collected", has_text="Collected").wait_for()
         await bench.at("account")
         held = bench.page.locator("tbody tr:nth-child(2) .tillbridge-held")
@@ -370,7 +376,7 @@ async def test_a_bridge_that_is_away_is_told_and_nothing_is_lost(browser: Browse
         await bench.page.goto(bench.koha.at("one"))
         await bench.press()
         await bench.says("The registers cannot be reached right now. Nothing was sent to them.")
-        await bench.press("[name=submitbutton]")
+        await bench.collect()
         await bench.page.locator("#collected", has_text="Collected").wait_for()
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from support.worlds import Bench
 from tillbridge.errors import Declined
-from tillbridge.service.administering import change_seen_product_map, switch_of, switch_seen_branch
+from tillbridge.service.administering import change_seen_product_map, page_key, switch_of, switch_seen_branch
+from tillbridge.service.administration_port import Scope
+from tillbridge.service.keys import hash_of
 from tillbridge.service.people_port import DeedKind, Person, Role
 
 FIRST, SECOND = "CPL: {Default: 1}\n", "CPL: {Default: 2}\n"
@@ -87,3 +89,12 @@ async def test_versions_before_one_are_listed_newest_first(bench: Bench) -> None
         await bench.store.write(lambda tx, n=n: tx.add_product_map(1.0, "eeva", "file", f"CPL: {n}"))  # type: ignore[misc]
     found = await bench.store.read(lambda tx: tx.product_map_versions(2, 4))
     assert [version.version for version in found] == [3, 2]
+
+
+async def test_a_page_key_is_for_the_branches_of_who_made_it_and_stands_in_the_journal(bench: Bench) -> None:
+    token = await page_key(bench.world, person(branches=frozenset({"CPL"})))
+    [key] = await bench.store.read(lambda tx: tx.api_keys())
+    assert key.hash == hash_of(token)
+    assert key.scopes == {Scope.PAGES}
+    assert key.branches == frozenset({"CPL"})
+    assert await deeds(bench) == [("otto", DeedKind.PAGE_KEY_MADE)]

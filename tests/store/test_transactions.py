@@ -209,6 +209,17 @@ async def test_a_payment_takes_its_own_claims_again_and_adds_what_is_missing(sto
     assert await store.write(lambda tx: tx.claim(other)) == "A1"
 
 
+async def test_the_claims_of_a_patron_are_those_of_the_patrons_own_payments(store: AnyStore) -> None:
+    first, second = make_payment("A1", "1", "2"), make_payment("A2", "3")
+    other, there = make_payment("A3", "4", patron_id="6"), make_payment("A4", "1", library="elsewhere")
+    await add(store, first, second, other, there)
+    for payment in (first, second, other, there):
+        await store.write(lambda tx, payment=payment: tx.claim(payment))  # type: ignore[misc]
+    claims = await store.read(lambda tx: tx.claims_of("library", "5"))
+    assert claims == {"1": "A1", "2": "A1", "3": "A2"}
+    assert await store.read(lambda tx: tx.claims_of("library", "7")) == {}
+
+
 async def test_charges_of_another_library_have_claims_of_their_own(store: AnyStore) -> None:
     here, there = make_payment("A1"), make_payment("A2", library="elsewhere")
     await add(store, here, there)

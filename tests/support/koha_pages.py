@@ -142,6 +142,12 @@ def _collect(sheet: Sheet, name: str, fields: str, paid: str, *, write_off: bool
         handed = sheet.koha.handed_over
         asks += f'<label for="{handed}">Amount tendered:</label> <input name="{handed}" id="{handed}" value="{shown}">'
         asks += ' Change: <span id="change">0.00</span>'
+        # With registers of its own Koha demands a payment type, and none is chosen.
+        kinds = '<option value="">Choose</option><option value="CASH">Cash</option>'
+        label = '<label for="payment_type">Payment type:</label>'
+        asks += f'{label} <select name="payment_type" id="payment_type" class="required">{kinds}</select>'
+        extra = '<input name="additional_field_1" id="extra" class="required" value="x">'
+        asks += f'<label for="extra">Department:</label> {extra}'
     submit = '<input class="btn btn-primary" name="submitbutton" type="submit" value="Confirm">'
     token = _hidden(csrf_token="token")
     action = (

@@ -23,12 +23,12 @@ NONCE = "n0nce"
 
 STAND_IN = """
 // What Koha's own scripts do with these forms: check them, and ask about change in a dialog that sends by itself.
+const needed = "#paid, #collected, #tendered, .required";
+const right = (field) => !field.matches(needed) || field.value !== "";
 window.jQuery = (form) => ({
-  data: (name) => (name === "validator" ? { focusInvalid: () => empty(form)?.focus() } : undefined),
-  valid: () => !empty(form),
+  data: (name) => (name === "validator" ? { element: right } : undefined),
+  valid: () => [...form.elements].every(right),
 });
-const needed = "#paid, #collected, #tendered, [required]";
-const empty = (form) => [...form.querySelectorAll(needed)].find((one) => !one.value);
 const form = document.querySelector("#payindivfine, #payfine");
 if (form && document.querySelector("#change")) {
   const change = document.querySelector("#change");

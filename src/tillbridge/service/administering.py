@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from tillbridge.errors import Declined
-from tillbridge.service.administration_port import BranchSwitch, ProductMapVersion
+from tillbridge.service.administration_port import BranchSwitch, ProductMapVersion, Scope
+from tillbridge.service.keys import new_key
 from tillbridge.service.people_port import Deed, DeedKind, Person
 from tillbridge.service.ports import World
 from tillbridge.service.products import PAGE, let_count
@@ -55,6 +56,19 @@ async def change_seen_product_map(world: World, person: Person, text: str, seen:
     version = await world.store.write(work)
     await let_count(world)
     return version
+
+
+async def page_key(world: World, person: Person) -> str:
+    """Make a key that the library system's own pages show, for the person's branches, and return its secret."""
+    now = world.clock.now()
+    token, key = new_key("pages of the library system", [Scope.PAGES], person.branches, now, person.id)
+
+    def work(tx: Transaction) -> None:
+        tx.add_api_key(key)
+        tx.record_deed(Deed(now, person.id, DeedKind.PAGE_KEY_MADE, {"key": key.id}))
+
+    await world.store.write(work)
+    return token
 
 
 def need_all_branches(person: Person) -> None:

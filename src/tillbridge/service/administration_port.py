@@ -23,6 +23,8 @@ class Scope(StrEnum):
     """Switch branches on and off, and change the product map."""
     METRICS = "metrics"
     """Read the metrics."""
+    PAGES = "pages"
+    """Ask, from the library system's own pages, which payments of a patron are open. Whoever sees the pages sees it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 """The port to a library system: what an adapter is asked, and the facts that it may answer.
 
 An adapter returns facts and writes no state. It is one folder, found by the entry point group
-``tillbridge.libraries``: a module with ``Settings`` (a pydantic model) and ``connect(settings, surroundings)``.
+``tillbridge.libraries``: a module with ``Settings`` (a pydantic model) and ``connect(settings, surroundings)``. Where
+the library system's own pages can lead to the bridge, it has ``pages(settings, surroundings)`` too (`library_pages`).
 """
 
 from __future__ import annotations

@@ -103,6 +103,7 @@ class DeedKind(StrEnum):
     PERSON_WITHDRAWN = "person_withdrawn"
     BRANCH_SWITCHED = "branch_switched"
     PRODUCT_MAP_CHANGED = "product_map_changed"
+    PAGE_KEY_MADE = "page_key_made"
     PAYMENT_STARTED = "payment_started"
     PAYMENT_BY_HAND = "payment_by_hand"
     CANCEL_WISHED = "cancel_wished"

@@ -188,6 +188,10 @@ class Transaction(Administration, Counting, Finding, People, Protocol):
         """Return which of these charges are claimed, and by which payment."""
         ...
 
+    def claims_of(self, library: str, patron_id: str) -> Mapping[str, str]:
+        """Return which charges payments of this patron have claimed: charge → payment."""
+        ...
+
     def claim_free(self, payment: Payment) -> None:
         """Claim those of a payment's charges that nobody else holds."""
         ...

@@ -57,10 +57,10 @@ class Tries:
 def _keys(name: str, source: str | None) -> Iterator[tuple[tuple[str, str], int]]:
     yield ("name", name), MOST_PER_NAME
     if source is not None:
-        yield ("source", _network(source)), MOST_PER_SOURCE
+        yield ("source", network_of(source)), MOST_PER_SOURCE
 
 
-def _network(source: str) -> str:
+def network_of(source: str) -> str:
     """Return what one caller has to itself: an IPv4 address, or the 64 bits of an IPv6 network."""
     try:
         address = ipaddress.ip_address(source)

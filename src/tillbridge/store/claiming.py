@@ -28,6 +28,11 @@ _CHARGES: BindParameter[list[str]] = bindparam("charges", expanding=True)
 _HOLDERS = select(t.claim.c.payment_id, t.claim.c.charge_id).where(
     t.claim.c.library == _LIBRARY, t.claim.c.charge_id.in_(_CHARGES)
 )
+_OF_PATRON = (
+    select(t.claim.c.charge_id, t.claim.c.payment_id)
+    .join(t.payment, t.payment.c.id == t.claim.c.payment_id)
+    .where(t.payment.c.library == _LIBRARY, t.payment.c.patron_id == bindparam("patron"))
+)
 _CLAIM = insert(t.claim)
 _RELEASE = delete(t.claim).where(t.claim.c.payment_id == _ID)
 
@@ -64,6 +69,12 @@ def claims_on(connection: Connection, library: str, charge_ids: Sequence[str]) -
     """Return which of these charges are claimed, and by which payment."""
     named = {"of_library": library, "charges": list(charge_ids)}
     return {row.charge_id: row.payment_id for row in connection.execute(_HOLDERS, named)}
+
+
+def claims_of(connection: Connection, library: str, patron_id: str) -> dict[str, str]:
+    """Return which charges payments of this patron have claimed."""
+    rows = connection.execute(_OF_PATRON, {"of_library": library, "patron": patron_id})
+    return {row.charge_id: row.payment_id for row in rows}
 
 
 def _holders(connection: Connection, payment: Payment) -> dict[str, str]:

@@ -81,6 +81,9 @@ class SqlTransaction(AdministrationStatements, CountingStatements, PeopleStateme
     def claims_on(self, library: str, charge_ids: Sequence[str]) -> Mapping[str, str]:
         return claiming.claims_on(self._connection, library, charge_ids)
 
+    def claims_of(self, library: str, patron_id: str) -> Mapping[str, str]:
+        return claiming.claims_of(self._connection, library, patron_id)
+
     def claim_free(self, payment: Payment) -> None:
         claiming.claim_free(self._connection, payment)
 

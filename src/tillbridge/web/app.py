@@ -17,6 +17,8 @@ from tillbridge.web.desk import desk
 from tillbridge.web.desk.drawings import Drawings
 from tillbridge.web.desk.patrons import LookedUp
 from tillbridge.web.desk.routing import no_such_page
+from tillbridge.web.koha import koha
+from tillbridge.web.koha.open_payments import make_turns
 from tillbridge.web.operation import operation
 from tillbridge.web.pages import pages
 from tillbridge.web.problems import Problem, add_problems
@@ -33,11 +35,13 @@ def make_app(bridge: Bridge) -> FastAPI:
     app.state.bridge = bridge
     app.state.looked_up = LookedUp()
     app.state.drawings = Drawings()
+    app.state.open_payments_turns = make_turns()
     app.include_router(api)
     app.include_router(reports)
     app.include_router(operation)
     app.include_router(pages)
     app.include_router(desk)
+    app.include_router(koha)
     app.add_middleware(BoundedBodies)
     # What is added last stands outermost.
     app.add_middleware(RequestLog, metrics=bridge.operation.metrics, templates=templates_of(app))

@@ -68,7 +68,7 @@ class Problem(BaseModel):
 def problem_of(declined: Declined) -> tuple[int, dict[str, Any]]:
     """Return the status and the body in which a use case's no is told."""
     status = status_of(declined.code)
-    return status, _problem(status, declined.message, declined.code, declined.facts)
+    return status, problem_body(status, declined.message, declined.code, declined.facts)
 
 
 def status_of(code: str) -> int:
@@ -131,7 +131,8 @@ _HEADERS = {
 }
 
 
-def _problem(status: int, title: str, code: str, facts: dict[str, Any] | None = None) -> dict[str, Any]:
+def problem_body(status: int, title: str, code: str, facts: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return a problem as it is told."""
     return {"type": "about:blank", "title": title, "status": status, "code": code, **(facts or {})}
 
 
@@ -148,7 +149,7 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
     code = HTTP_CODES.get(error.status_code, "http")
     headers = _allowed(request) if error.status_code == _WRONG_METHOD else None
-    return _response(_problem(error.status_code, error.detail, code), headers or error.headers)
+    return _response(problem_body(error.status_code, error.detail, code), headers or error.headers)
 
 
 def _allowed(request: Request) -> dict[str, str] | None:
@@ -162,17 +163,17 @@ def _allowed(request: Request) -> dict[str, str] | None:
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for nothing else
     wrong = [{"where": ".".join(str(part) for part in each["loc"]), "what": each["msg"]} for each in error.errors()]
-    return _response(_problem(422, "The request is not of the right form.", WRONG_FORM, {"wrong": wrong}))
+    return _response(problem_body(422, "The request is not of the right form.", WRONG_FORM, {"wrong": wrong}))
 
 
 async def _away(_request: Request, _error: Exception) -> JSONResponse:
     """Tell that the database is away; whether something was stored is not known, so that nothing is promised."""
     title = "The database cannot be used right now. Look whether it was done before you try again."
-    return _response(_problem(503, title, HTTP_CODES[503]), {"Retry-After": "5"})
+    return _response(problem_body(503, title, HTTP_CODES[503]), {"Retry-After": "5"})
 
 
 async def _failed(_request: Request, _error: Exception) -> JSONResponse:
     """Tell that the bridge itself has failed; the log has more under the request's id."""
     title = "The bridge failed at this. Look whether it was done before you try again."
     headers = {name: value for name, value in {"X-Request-Id": get_contextvars().get("request_id")}.items() if value}
-    return _response(_problem(500, title, HTTP_CODES[500]), headers)
+    return _response(problem_body(500, title, HTTP_CODES[500]), headers)

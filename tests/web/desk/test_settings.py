@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import replace
 
 import pytest
 
 from support.site import Site
 from support.staff import Colleague, Shown, signed_in
-from tillbridge.service.administration_port import BranchSwitch
+from support.tokens import PAGES
+from tillbridge.service.administration_port import BranchSwitch, Scope
 from tillbridge.service.people_port import DeedKind, Role
 from tillbridge.settings import DeskSettings
 
@@ -119,3 +122,40 @@ async def test_what_the_settings_file_says_stands_there_with_its_name(site: Site
         text = (await colleague.get("/settings", Accept_Language="en")).text
         for said in ("svenska, English", "[desk] second_look", "8 hours", "products.yaml", "[bridge] public_address"):
             assert said in text
+
+
+async def test_the_line_for_the_library_systems_pages_is_shown_once_with_a_new_key(site: Site) -> None:
+    site.app.state.bridge = replace(site.app.state.bridge, pages=PAGES)
+    async with signed_in(site, "otto", Role.ADMINISTRATOR, branches=["CPL"]) as colleague:
+        page = await colleague.get("/settings")
+        assert "none yet" in page.text
+        assert "its secret is set" in page.text
+        page = await colleague.send(page, "/settings/page-key#library-pages")
+        found = re.search(r'"key": "(tb_[\w-]+)"\};', html.unescape(page.html))
+        assert found is not None
+        assert 'src: tillbridge.bridge + "/koha/tillbridge.js"' in html.unescape(page.html)
+        [key] = await site.bench.store.read(lambda tx: tx.api_keys())
+        assert key.scopes == {Scope.PAGES}
+        assert key.branches == frozenset({"CPL"})
+        assert key.created_by == "otto"
+        shown = await site.get("/koha/open-payments?patron=5", key=f"Bearer {found[1]}")
+        assert shown.status == 200
+        page = await colleague.get("/settings")
+        assert found[1] not in page.html
+        assert key.id in page.text
+    deeds = [deed for _, deed in await site.bench.store.read(lambda tx: tx.deeds(None, 10))]
+    assert [deed.facts for deed in deeds if deed.kind is DeedKind.PAGE_KEY_MADE] == [{"key": key.id}]
+    async with signed_in(site, "eeva", Role.ADMINISTRATOR, branches=["OFF"]) as colleague:
+        assert key.id not in (await colleague.get("/settings")).text
+
+
+async def test_without_pages_of_the_library_system_there_is_no_line(site: Site) -> None:
+    async with signed_in(site, "otto", Role.ADMINISTRATOR) as colleague:
+        page = await colleague.get("/settings")
+        assert "IntranetUserJS" not in page.html
+        csrf = page.sheet.form("/sign-out").fields["csrf"]
+        assert (await colleague.post("/settings/page-key", {"csrf": csrf})).status == 422
+    async with signed_in(site, "sirpa", Role.SUPERVISOR) as colleague:
+        csrf = (await colleague.get("/")).sheet.form("/sign-out").fields["csrf"]
+        assert (await colleague.post("/settings/page-key", {"csrf": csrf})).status == 403
+    assert await site.bench.store.read(lambda tx: tx.api_keys()) == ()

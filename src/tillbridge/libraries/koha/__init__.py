@@ -7,6 +7,7 @@ What Koha does was measured on 23.05.04; the facts are cited where they decide s
 from __future__ import annotations
 
 from tillbridge.libraries.koha.adapter import connect
+from tillbridge.libraries.koha.pages import pages
 from tillbridge.libraries.koha.settings import Settings
 
-__all__ = ["Settings", "connect"]
+__all__ = ["Settings", "connect", "pages"]

@@ -27,6 +27,20 @@ def _address(text: str) -> str:
     return text.rstrip("/")
 
 
+def _origin(text: str) -> str:
+    """Return an address as browsers write an origin: without a path, and without the port that goes without saying."""
+    parts = urlsplit(_address(text))
+    if parts.path:
+        raise ValueError("give the address of Koha's staff pages without a path: https://koha-staff.example.fi")
+    try:
+        port = parts.port
+    except ValueError:
+        raise ValueError("its port is no number of a port") from None
+    usual = {"https": 443, "http": 80}[parts.scheme]
+    host = parts.netloc.rpartition(":")[0] if port is not None else parts.netloc.rstrip(":")
+    return f"{parts.scheme}://{host}" + ("" if port in (None, usual) else f":{port}")
+
+
 def _payment_type(text: str) -> str:
     if _NEEDS_REGISTER.fullmatch(text):
         raise ValueError(
@@ -67,6 +81,17 @@ class Settings(BaseModel):
     """What the patron sees as the credit's text; empty leaves it to Koha, which names the type of credit."""
     payout_type: Annotated[str, AfterValidator(_plain)] | None = Field(None, min_length=1, max_length=80)
     """What money is given back by, where the plugin is there; None: the payment type."""
+    staff_address: Annotated[str, AfterValidator(str.lower), AfterValidator(_origin)] | None = Field(
+        None, max_length=500
+    )
+    """Where librarians open Koha; without it nothing of Koha's pages leads here."""
+    hand_over_secret_file: Path | None = None
+    hand_over_secret_variable: str | None = None
+    previous_hand_over_secret_file: Path | None = None
+    previous_hand_over_secret_variable: str | None = None
+    hide_confirm: tuple[str, ...] = ()
+    branches: dict[str, str] = Field(default_factory=dict)
+    """Koha's code of a branch → that of the branch in these settings, where they differ."""
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:
@@ -81,6 +106,26 @@ class Settings(BaseModel):
                 "user with password_file or password_variable: one of the two"
             )
         return self
+
+    @model_validator(mode="after")
+    def _pages_have_an_address(self) -> Self:
+        given = [name for name, places in self.hand_over_places.items() if any(places)]
+        if (given or self.hide_confirm or self.branches) and self.staff_address is None:
+            raise ValueError("say where librarians open Koha too: staff_address")
+        if given == ["previous_hand_over_secret"]:
+            raise ValueError("previous_hand_over_secret goes with hand_over_secret")
+        return self
+
+    @property
+    def hand_over_places(self) -> dict[str, tuple[Path | None, str | None]]:
+        """Return the secrets of the plugin, the newest first: setting → its file and its environment variable."""
+        return {
+            "hand_over_secret": (self.hand_over_secret_file, self.hand_over_secret_variable),
+            "previous_hand_over_secret": (
+                self.previous_hand_over_secret_file,
+                self.previous_hand_over_secret_variable,
+            ),
+        }
 
     @property
     def secret_setting(self) -> str:

@@ -17,12 +17,13 @@ from tillbridge.service.people_port import DeedKind, Right
 from tillbridge.service.starting import Beside, ByHand, open_charges, record_by_hand, start_payment
 from tillbridge.service.store_port import Transaction
 from tillbridge.web.desk.choosing import Choice, choice_now, choice_of, request_of, shares_of, value_of
+from tillbridge.web.desk.hints import Hints, hints_in
 from tillbridge.web.desk.no import explained
 from tillbridge.web.desk.once import Once, PaidBefore
 from tillbridge.web.desk.patrons import patron_of
 from tillbridge.web.desk.places import branch_name, places, register_name, remember, split
 from tillbridge.web.desk.routing import DeskRouter
-from tillbridge.web.desk.visit import Form, OwnForm, Visit, Visiting
+from tillbridge.web.desk.visit import FROM_LIBRARY, Form, OwnForm, Visit, Visiting
 from tillbridge.web.problems import status_of
 
 routes = DeskRouter()
@@ -36,6 +37,17 @@ async def charges(patron_id: str, visit: Visiting) -> Response:
     """Show what a patron owes."""
     visit.need(Right.PAY)
     return await _page(visit, patron_id)
+
+
+@routes.get("/desk")
+async def from_library(visit: Visiting) -> Response:
+    """Show what a patron owes to somebody who comes from the library system's own page, with what it says chosen."""
+    visit.need(Right.PAY)
+    hints = hints_in(visit, visit.request.query_params)
+    response = await _page(visit, hints.patron_id, hints=hints)
+    if visit.bridge.pages:
+        visit.keep(response, FROM_LIBRARY, "1", None)
+    return response
 
 
 @routes.post("/patrons/{patron_id}/split")
@@ -91,10 +103,21 @@ async def _started(
     return response
 
 
-async def _page(visit: Visit, patron_id: str, form: Form | None = None, no: Declined | None = None) -> Response:
+async def _page(
+    visit: Visit,
+    patron_id: str,
+    form: Form | None = None,
+    no: Declined | None = None,
+    hints: Hints | None = None,
+) -> Response:
     patron = await patron_of(visit, patron_id)
     listed = await open_charges(visit.bridge.world, patron_id)
     context = await visit.bridge.world.store.read(lambda tx: _shown(visit, tx, listed))
+    context |= {"differences": [], "back": visit.way_back(patron_id)}
+    if hints is not None:
+        payable = [charge for charge, _, _ in context["charges"]]
+        form, context["differences"] = hints.form(payable, context["places"]), hints.differences(visit, payable)
+        context["back"] = visit.bridge.pages and visit.bridge.pages.account_of(patron_id)
     context |= {"patron": patron, "form": form, "told": explained(visit.texts, no) if no else None}
     context |= {"once": secrets.token_urlsafe(16), "changed": _changed(no), "ticked": _ticked(form)}
     context["by_hand"] = form is not None and (form.one("receipt") != "" or visit.request.url.path.endswith("/by-hand"))

@@ -28,6 +28,7 @@ PLAIN: Mapping[str, str] = {
     "source": marked("from the address %(value)s"),
     "reason": marked("reason: %(value)s"),
     "version": marked("version %(value)s"),
+    "key": marked("key %(value)s"),
 }
 SWITCHED = {True: marked("switched on"), False: marked("switched off")}
 

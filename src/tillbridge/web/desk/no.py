@@ -192,6 +192,10 @@ SAID: Mapping[str, tuple[str, str]] = {
         marked("The product map is for all branches, and your account is for some of them."),
         marked("Ask an administrator of all branches."),
     ),
+    "no_pages": (
+        marked("The settings do not say where the library system's pages are."),
+        marked("Set staff_address in the settings file first."),
+    ),
     "no_such_version": (marked("There is no such version of the product map."), marked("Choose one from the list.")),
     "search_too_wide": (
         marked("This search takes too long."),

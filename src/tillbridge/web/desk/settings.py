@@ -10,8 +10,8 @@ from urllib.parse import quote
 from fastapi.responses import Response
 
 from tillbridge.errors import Declined
-from tillbridge.service.administering import switch_of, switch_seen_branch
-from tillbridge.service.administration_port import BranchSwitch
+from tillbridge.service.administering import page_key, switch_of, switch_seen_branch
+from tillbridge.service.administration_port import ApiKey, BranchSwitch, Scope
 from tillbridge.service.people_port import Right
 from tillbridge.service.store_port import Transaction
 from tillbridge.web.desk.no import explained
@@ -19,6 +19,7 @@ from tillbridge.web.desk.places import Place, branch_name, places
 from tillbridge.web.desk.routing import DeskRouter
 from tillbridge.web.desk.texts import LANGUAGES
 from tillbridge.web.desk.visit import Form, OwnForm, Visit, Visiting
+from tillbridge.web.koha.script import line_for
 from tillbridge.web.problems import status_of
 
 routes = DeskRouter()
@@ -59,6 +60,17 @@ async def switch(branch: str, visit: Visiting, form: OwnForm) -> Response:
     return visit.go(f"/settings#branch-{quote(branch, safe='')}")
 
 
+@routes.post("/settings/page-key")
+async def make_page_key(visit: Visiting, form: OwnForm) -> Response:
+    """Make a key for the library system's own pages, and show the line that it goes into, this once."""
+    del form
+    visit.need(Right.SETTINGS)
+    if visit.bridge.pages is None:
+        raise Declined("no_pages", "The settings do not say where the library system's pages are.")
+    token = await page_key(visit.bridge.world, visit.person)
+    return await _page(visit, line=line_for(visit.bridge.public_address, token))
+
+
 async def _switch(visit: Visit, branch: str, form: Form) -> None:
     world = visit.bridge.world
     last = await world.store.read(lambda tx: switch_of(tx, branch))
@@ -71,10 +83,15 @@ async def _switch(visit: Visit, branch: str, form: Form) -> None:
     await switch_seen_branch(world, visit.person, branch, reason, last, on=on)
 
 
-async def _page(visit: Visit, branch: str = "", form: Form | None = None, no: Declined | None = None) -> Response:
-    shown = await visit.bridge.world.store.read(lambda tx: _branches(visit, tx))
+async def _page(
+    visit: Visit, branch: str = "", form: Form | None = None, no: Declined | None = None, line: str = ""
+) -> Response:
+    shown, keys = await visit.bridge.world.store.read(lambda tx: (_branches(visit, tx), _page_keys(visit, tx)))
     context: dict[str, Any] = {
         "branches": shown,
+        "pages": visit.bridge.pages,
+        "page_keys": keys,
+        "line": line,
         "told": explained(visit.texts, no) if no else None,
         "told_about": branch,
         "typed": form.one("reason", REASON_LIMIT) if form else "",
@@ -91,6 +108,13 @@ def _branches(visit: Visit, tx: Transaction) -> list[BranchShown]:
     switches = {each.branch: each for each in tx.branch_switches()}
     registers = places(visit, tx)
     return [_branch(visit, code, switches.get(code), registers) for code in visit.branches()]
+
+
+def _page_keys(visit: Visit, tx: Transaction) -> list[ApiKey]:
+    """List the keys that pages may show, as far as this person looks after their branches."""
+    valid = [key for key in tx.api_keys() if key.withdrawn_at is None and Scope.PAGES in key.scopes]
+    mine = visit.person.branches
+    return [key for key in valid if mine is None or (key.branches is not None and key.branches <= mine)]
 
 
 def _branch(visit: Visit, code: str, last: BranchSwitch | None, registers: list[Place]) -> BranchShown:

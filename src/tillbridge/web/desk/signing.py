@@ -22,7 +22,8 @@ from tillbridge.web.problems import status_of
 
 routes = DeskRouter()
 
-LONGEST_BACK = 500
+LONGEST_BACK = 4000
+"""A page of the library system may name many charges."""
 
 
 @routes.get("/sign-in")

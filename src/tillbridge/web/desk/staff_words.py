@@ -37,6 +37,7 @@ DEEDS: Mapping[DeedKind, str] = {
     DeedKind.PERSON_WITHDRAWN: marked("Withdrew an account"),
     DeedKind.BRANCH_SWITCHED: marked("Switched a branch"),
     DeedKind.PRODUCT_MAP_CHANGED: marked("Changed the product map"),
+    DeedKind.PAGE_KEY_MADE: marked("Made a key for the pages of the library system"),
     DeedKind.PAYMENT_STARTED: marked("Started a payment"),
     DeedKind.PAYMENT_BY_HAND: marked("Recorded a payment that the till took by hand"),
     DeedKind.CANCEL_WISHED: marked("Asked for a payment to be cancelled"),

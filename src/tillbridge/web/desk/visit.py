@@ -25,6 +25,8 @@ from tillbridge.web.desk.texts import Texts, preferred, texts_in
 
 SESSION = "tillbridge_session"
 LANGUAGE = "tillbridge_language"
+FROM_LIBRARY = "tillbridge_from_library"
+"""Is kept where somebody came from the library system's own pages, until the browser is closed: they go back there."""
 YEAR_S = 365 * 86400
 
 GUARDED = {
@@ -115,6 +117,11 @@ class Visit(Guest):
         if payment is None or not self.person.sees(payment.branch):
             raise Declined("no_such_payment", "There is no such payment.")
         return payment
+
+    def way_back(self, patron_id: str) -> str | None:
+        """Return where the patron's account is in the library system, for a browser that came from there."""
+        pages = self.bridge.pages
+        return pages.account_of(patron_id) if pages and FROM_LIBRARY in self.request.cookies else None
 
     def concerned(self, tx: Transaction, payment_id: str | None) -> bool:
         """Tell whether this person may see what has to do with a payment; what has none belongs to no branch."""

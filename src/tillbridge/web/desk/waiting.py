@@ -155,6 +155,7 @@ def _shown(visit: Visit, tx: Transaction, payment_id: str) -> dict[str, Any]:
         "warnings": [(case, *case_words(texts, case.kind)) for case in tx.cases_naming(payment_id)],
         "waiting_looks": tx.open_second_looks(payment_id),
         "may_pay": visit.may(Right.PAY),
+        "back": visit.way_back(payment.patron_id),
     }
 
 

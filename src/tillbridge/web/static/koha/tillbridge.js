@@ -305,21 +305,24 @@
       form.submit();
       return;
     }
-    const back = `/cgi-bin/koha/members/boraccount.pl?borrowernumber=${patron}`;
-    const facts = { patron, charges: choice.charges.join(","), amount: choice.amount, owed: choice.owed, branch, from, back };
+    const facts = { patron, charges: choice.charges.join(","), amount: choice.amount, owed: choice.owed, branch, from };
     const query = new URLSearchParams(Object.entries(facts).filter(([, value]) => value));
     (tab ?? window).location.assign(`${settings.bridge}/desk?${query}`);
   };
 
   // What the clerk does.
 
+  // How Koha itself would take the money is not asked for: with registers of its own it demands a payment type.
+  const KOHAS_OWN = ["payment_type", "cash_register", "collected", "tendered"];
+
   /** Let Koha's own checks of the form have their say first. */
   const isValid = (form) => {
     const checks = window.jQuery?.(form).data?.("validator");
-    if (!checks) return form.reportValidity();
-    const valid = window.jQuery(form).valid();
-    if (!valid) checks.focusInvalid?.();
-    return valid;
+    const isRight = (field) => (checks ? checks.element(field) !== false : field.reportValidity());
+    const asked = [...form.elements].filter((field) => field.willValidate && field.name && !KOHAS_OWN.includes(field.name));
+    const wrong = asked.find((field) => !isRight(field));
+    wrong?.focus();
+    return !wrong;
   };
 
   const opened = () => {
