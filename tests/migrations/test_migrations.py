@@ -17,6 +17,7 @@ from tillbridge.store import payments
 from tillbridge.store.migrate import configuration, migrate
 from tillbridge.store.sqlite import SqliteStore
 from tillbridge.store.tables import metadata
+from tillbridge.store.transaction import SqlTransaction
 
 
 @pytest.fixture
@@ -157,3 +158,22 @@ def test_a_payment_of_the_first_version_is_read_after_the_migration(engine: Engi
         payment = payments.read(connection, "A1")
     assert payment is not None
     assert (payment.total.minor, payment.library_staff_id, payment.library_register_id) == (300, None, None)
+
+
+OLD_PERSON = """
+    INSERT INTO person (id, name, roles, password_hash, created_at, created_by, password_changed_at)
+    VALUES ('anna', 'Anna', 'clerk', 'hash', 1, 'otto', 1)"""
+
+
+def test_an_account_of_the_second_version_and_who_is_signed_in_outlive_the_migration(engine: Engine) -> None:
+    migrate(engine, "0002")
+    with engine.begin() as connection:
+        connection.execute(text(OLD_PERSON))
+        connection.execute(text("INSERT INTO session VALUES ('hash', 'anna', 'csrf', 1, 2)"))
+    migrate(engine)
+    with engine.begin() as connection:
+        [(person, session)] = SqlTransaction(connection).sessions(["hash"])
+    assert (person.id, person.origin, person.origin_id, session.person_id) == ("anna", None, None, "anna")
+    downgrade(engine, "0002")
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT name FROM person")).scalars().all() == ["Anna"]

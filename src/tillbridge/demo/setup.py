@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -56,6 +56,7 @@ class Setup:
 
     `plugin` tells whether the library system has the bridge's plugin installed from the start.
     """
+    """Say how the bridge speaks with the register server, and what else it is told of the library system."""
 
     mode: Literal[1, 2] = 2
     api_version: ApiVersion = "3.0"
@@ -63,6 +64,8 @@ class Setup:
     https: Https | None = None
     library_answer_s: float = 30
     plugin: bool = False
+    library_lines: tuple[str, ...] = ()
+    """More lines of the section ``[library]``."""
 
 
 USUAL = Setup()
@@ -86,7 +89,7 @@ client_id = "tillbridge"
 client_secret_file = "secrets/koha"
 payment_type = "CEEPOS"
 answer_s = {setup.library_answer_s}
-
+{_lines(setup.library_lines)}
 [register_server.demo]
 kind = "ceepos"
 address = "{register_server}"
@@ -109,6 +112,10 @@ def _branch_lines() -> str:
 
 def _table(registers: Mapping[str, str]) -> str:
     return ", ".join(f'{number} = "{name}"' for number, name in registers.items())
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _https_lines(https: Https | None) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from tillbridge.errors import Declined
-from tillbridge.service import staff
+from tillbridge.service import librarians, staff
 from tillbridge.service.passwords import Passwords, checked_password
 from tillbridge.service.people_port import Deed, DeedKind, Person, Session
 from tillbridge.service.ports import Clock
@@ -121,20 +121,24 @@ class Door:
         self._remembered.clear()
         return result
 
-    async def _begin(self, person: Person, password_hash: str, source: str) -> SignedIn:
+    def begin(self, tx: Transaction, person: Person, until: float | None, **facts: object) -> SignedIn:
+        """Begin a session for somebody who is known to be this person; `until` may end it earlier than usual."""
         token, csrf, now = secrets.token_urlsafe(32), secrets.token_urlsafe(32), self.clock.now()
-        session = Session(hash_of(token), person.id, csrf, now, now + self._session_s)
+        ends_at = now + self._session_s
+        session = Session(hash_of(token), person.id, csrf, now, ends_at if until is None else min(until, ends_at))
+        tx.end_sessions_before(now)
+        tx.add_session(session)
+        tx.record_deed(Deed(now, person.id, DeedKind.SIGNED_IN, facts))
+        return SignedIn(token, session, person)
 
+    async def _begin(self, person: Person, password_hash: str, source: str) -> SignedIn:
         def work(tx: Transaction) -> SignedIn:
             held = tx.person(person.id)
             if held is None or held.withdrawn or held.password_changed_at != person.password_changed_at:
                 raise _wrong_password()
             if password_hash != person.password_hash:
                 tx.save_person(replace(held, password_hash=password_hash))
-            tx.end_sessions_before(now)
-            tx.add_session(session)
-            tx.record_deed(Deed(now, person.id, DeedKind.SIGNED_IN, {"source": source}))
-            return SignedIn(token, session, held)
+            return self.begin(tx, held, None, source=source)
 
         return await self.store.write(work)
 
@@ -218,6 +222,21 @@ async def withdraw_person(door: Door, by: Person, person_id: str) -> Person:
     def work(tx: Transaction) -> Person:
         _reached(tx, by, person_id)
         return staff.withdraw_person(tx, now, by.id, person_id)
+
+    return await door.changing(work)
+
+
+async def let_in_again(door: Door, by: Person, person_id: str) -> Person:
+    """Let a librarian in again whose account was switched off; raise Declined."""
+    now = door.clock.now()
+
+    def work(tx: Transaction) -> Person:
+        tx.people()
+        person = tx.person(id_of(person_id))
+        if person is None:
+            raise Declined("no_such_person", "There is no such account.", {"id": person_id})
+        _need_reach(by, person.branches)
+        return librarians.let_in_again(tx, now, by.id, person)
 
     return await door.changing(work)
 

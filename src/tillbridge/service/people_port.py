@@ -59,16 +59,19 @@ class Person:
     language: str | None
     """The language that the pages speak to this person, where one was chosen."""
     password_hash: str = field(repr=False)
-    """Empty once the account is withdrawn."""
+    """Empty once the account is withdrawn, and where it comes from another system: no password leads in."""
     created_at: float
     created_by: str
     password_changed_at: float
     withdrawn_at: float | None = None
     withdrawn_by: str | None = None
+    origin: str | None = None
+    """The system that this account comes from, where it is not our own; that system then says who signs in to it."""
+    origin_id: str | None = None
 
     @property
     def withdrawn(self) -> bool:
-        """Tell whether the account is withdrawn, which is for good."""
+        """Tell whether the account is withdrawn; for good, unless it comes from another system."""
         return self.withdrawn_at is not None
 
     def may(self, right: Right) -> bool:
@@ -101,6 +104,7 @@ class DeedKind(StrEnum):
     PERSON_ADDED = "person_added"
     PERSON_CHANGED = "person_changed"
     PERSON_WITHDRAWN = "person_withdrawn"
+    PERSON_LET_IN_AGAIN = "person_let_in_again"
     BRANCH_SWITCHED = "branch_switched"
     PRODUCT_MAP_CHANGED = "product_map_changed"
     PAGE_KEY_MADE = "page_key_made"

@@ -33,6 +33,7 @@ class Sealer:
         def store(tx: Transaction) -> None:
             tx.seal_missing((today - timedelta(days=1)).date())
             tx.forget_answers(now - ANSWERS_KEPT_S)
+            tx.erase_hand_overs(now - ANSWERS_KEPT_S)
             tx.postpone_task(task, (today + timedelta(days=1)).timestamp() + SEAL_AFTER_S, 0)
 
         await self._world.store.write(store)

@@ -13,6 +13,8 @@ from tillbridge.service.store_port import Transaction
 
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9._@-]{0,79}")
 NAME_LIMIT = 80
+OF_KOHA = "@koha"
+"""How the names of accounts end that come from Koha, and no others'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ def checked(form: PersonForm) -> PersonForm:
 def add_person(tx: Transaction, at: float, by: str, form: PersonForm, password_hash: str) -> Person:
     """Add an account; raise Declined where the id is taken, also by one that is withdrawn."""
     tidy = checked(form)
+    if tidy.id.endswith(OF_KOHA):
+        raise _wrong("id", f"Names that end in {OF_KOHA} are for librarians who come from there.")
     if tx.person(tidy.id) is not None:
         raise Declined("person_exists", f"There is an account {tidy.id} already.", {"id": tidy.id})
     person = Person(
@@ -83,6 +87,8 @@ def change_person(tx: Transaction, at: float, by: str, form: PersonForm) -> Pers
     after = replace(before, name=tidy.name, roles=frozenset(tidy.roles), branches=branches, language=tidy.language)
     if after == before:
         return before
+    if before.origin is not None and replace(after, language=before.language) != before:
+        raise Declined("account_of_library", "The library system says who this is and where they work.")
     if Role.ADMINISTRATOR not in after.roles:
         _keep_an_administrator(tx, before)
     old, new = _said(before), _said(after)
@@ -100,7 +106,10 @@ def choose_language(tx: Transaction, at: float, person_id: str, language: str | 
 
 def set_password(tx: Transaction, at: float, by: str, person_id: str, password_hash: str) -> Person:
     """Give a person a new password by an administrator's hand, and end the person's sessions."""
-    person = replace(_others_wait(tx, person_id), password_hash=password_hash, password_changed_at=at)
+    before = _others_wait(tx, person_id)
+    if before.origin is not None:
+        raise Declined("no_password_here", "This account has no password: its owner comes from the library system.")
+    person = replace(before, password_hash=password_hash, password_changed_at=at)
     tx.save_person(person)
     tx.end_sessions_of(person.id)
     tx.record_deed(Deed(at, by, DeedKind.PASSWORD_CHANGED, {"person": person.id}))

@@ -15,6 +15,7 @@ from tillbridge.domain.payment import Payment
 from tillbridge.service.administration_port import Administration
 from tillbridge.service.counting_port import Counting, Tally
 from tillbridge.service.finding_port import SEARCH_LIMIT_S, Finding
+from tillbridge.service.hand_over_port import HandOvers
 from tillbridge.service.people_port import People
 from tillbridge.service.register_port import Payer
 
@@ -157,7 +158,7 @@ class Placed:
     event: Event
 
 
-class Transaction(Administration, Counting, Finding, People, Protocol):
+class Transaction(Administration, Counting, Finding, HandOvers, People, Protocol):
     """Do everything that one change needs in one database transaction; plain and synchronous."""
 
     def payment(self, payment_id: str) -> Payment | None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from tillbridge.service.people_port import Deed, DeedKind, Person, Role, Session
 from tillbridge.store import tables as t
+from tillbridge.store.ordering import one_at_a_time
 
 
 class PeopleStatements:
@@ -27,6 +28,13 @@ class PeopleStatements:
 
     def person(self, person_id: str) -> Person | None:
         row = self._connection.execute(self._held(select(t.person).where(t.person.c.id == person_id))).first()
+        return _person(row) if row else None
+
+    def person_from(self, origin: str, origin_id: str) -> Person | None:
+        if self._writes:
+            one_at_a_time(self._connection, f"person {origin} {origin_id}")
+        found = (t.person.c.origin == origin) & (t.person.c.origin_id == origin_id)
+        row = self._connection.execute(self._held(select(t.person).where(found))).first()
         return _person(row) if row else None
 
     def people(self) -> tuple[Person, ...]:
@@ -91,6 +99,8 @@ def _row(person: Person) -> dict[str, object]:
         "password_changed_at": person.password_changed_at,
         "withdrawn_at": person.withdrawn_at,
         "withdrawn_by": person.withdrawn_by,
+        "origin": person.origin,
+        "origin_id": person.origin_id,
     }
 
 
@@ -111,4 +121,6 @@ def _person(row: Any) -> Person:
         password_changed_at=row.password_changed_at,
         withdrawn_at=row.withdrawn_at,
         withdrawn_by=row.withdrawn_by,
+        origin=row.origin,
+        origin_id=row.origin_id,
     )

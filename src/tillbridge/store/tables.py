@@ -324,6 +324,26 @@ person = Table(
     Column("password_changed_at", Float(53), nullable=False),
     Column("withdrawn_at", Float(53)),
     Column("withdrawn_by", String(200)),
+    Column("origin", String(16)),
+    Column("origin_id", String(80)),
+    Index("uq_person_origin", "origin", "origin_id", unique=True),
+)
+
+hand_over = Table(
+    "hand_over",
+    metadata,
+    # The token's own number (jti): it is taken once.
+    Column("id", String(64), primary_key=True),
+    Column("at", Float(53), nullable=False),
+    Column("person_id", ForeignKey("person.id"), nullable=False),
+    Column("content", Text, nullable=False),
+    Column("payment_id", ForeignKey("payment.id")),
+    Index(
+        "ix_hand_over_content",
+        "at",
+        sqlite_where=text("content <> ''"),
+        postgresql_where=text("content <> ''"),
+    ),
 )
 
 session = Table(

@@ -28,11 +28,14 @@ from tillbridge.service.store_port import (
 from tillbridge.store import case_finding, claiming, finding, outbox, payments, records
 from tillbridge.store.administration import AdministrationStatements
 from tillbridge.store.counting import CountingStatements
+from tillbridge.store.hand_overs import HandOverStatements
 from tillbridge.store.people import PeopleStatements
 from tillbridge.store.second_looks import SecondLookStatements
 
 
-class SqlTransaction(AdministrationStatements, CountingStatements, PeopleStatements, SecondLookStatements):
+class SqlTransaction(
+    AdministrationStatements, CountingStatements, HandOverStatements, PeopleStatements, SecondLookStatements
+):
     """Bind the statements to one connection with an open transaction.
 
     A transaction that `writes` holds every payment that it reads until its end: others who would change it wait.

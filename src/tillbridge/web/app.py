@@ -13,12 +13,11 @@ from tillbridge.composition import Bridge
 from tillbridge.web.api import api
 from tillbridge.web.api.shapes import NewsShape
 from tillbridge.web.bodies import BoundedBodies
-from tillbridge.web.desk import desk
+from tillbridge.web.desk import desk, hand_over
 from tillbridge.web.desk.drawings import Drawings
 from tillbridge.web.desk.patrons import LookedUp
 from tillbridge.web.desk.routing import no_such_page
-from tillbridge.web.koha import koha
-from tillbridge.web.koha.open_payments import make_turns
+from tillbridge.web.koha import koha, open_payments
 from tillbridge.web.operation import operation
 from tillbridge.web.pages import pages
 from tillbridge.web.problems import Problem, add_problems
@@ -35,7 +34,8 @@ def make_app(bridge: Bridge) -> FastAPI:
     app.state.bridge = bridge
     app.state.looked_up = LookedUp()
     app.state.drawings = Drawings()
-    app.state.open_payments_turns = make_turns()
+    app.state.open_payments_turns = open_payments.make_turns()
+    app.state.hand_over_turns = hand_over.make_turns()
     app.include_router(api)
     app.include_router(reports)
     app.include_router(operation)

@@ -21,7 +21,7 @@ NOT_FOUND = frozenset(
     {
         *("no_such_payment", "no_such_case", "no_such_patron", "no_such_branch", "no_such_register"),
         "no_such_page",  # of the pages alone
-        *("no_such_version", "no_such_second_look", "no_such_person"),
+        *("no_such_version", "no_such_second_look", "no_such_person", "no_such_hand_over"),
     }
 )
 HTTP_CODES = {
@@ -47,8 +47,10 @@ FORBIDDEN = frozenset(
         *("scope_missing", "branch_not_allowed", "own_decision", "not_own_decision"),
         # Of the pages alone.
         *("not_allowed", "other_branch", "foreign_page", "stale_page", "wrong_password", "map_for_all"),
+        *("switched_off", "account_of_library", "no_password_here"),
     }
 )
+ONE_OF_A_KIND = {"idempotency_key_reused": 400, "too_many_requests": 429, "bad_token": 401, "token_expired": 401}
 AWAY = frozenset({"library_unavailable", "store_unavailable"})
 WRONG_FORM = "form"
 _WRONG_METHOD = 405
@@ -79,8 +81,8 @@ def status_of(code: str) -> int:
         return 409
     if code in FORBIDDEN:
         return 403
-    if code == "idempotency_key_reused":
-        return 400
+    if code in ONE_OF_A_KIND:
+        return ONE_OF_A_KIND[code]
     return 503 if code in AWAY else 422
 
 

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-ON_BOTH = {"test_attacks", "test_cases", "test_charges", "test_payments", "test_second_looks", "test_waiting"}
+ON_BOTH = {
+    "test_attacks",
+    "test_cases",
+    "test_charges",
+    "test_hand_over",
+    "test_payments",
+    "test_second_looks",
+    "test_waiting",
+}
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -29,6 +29,7 @@ PLAIN: Mapping[str, str] = {
     "reason": marked("reason: %(value)s"),
     "version": marked("version %(value)s"),
     "key": marked("key %(value)s"),
+    "origin": marked("from the library system (%(value)s)"),
 }
 SWITCHED = {True: marked("switched on"), False: marked("switched off")}
 

@@ -192,6 +192,51 @@ SAID: Mapping[str, tuple[str, str]] = {
         marked("The product map is for all branches, and your account is for some of them."),
         marked("Ask an administrator of all branches."),
     ),
+    # What comes from the library system's own page.
+    "bad_token": (
+        marked("What comes from the library system cannot be believed. Nothing was sent to the till."),
+        marked("Press the button there again. If it goes on, tell your administrator to look at secrets and clocks."),
+    ),
+    "token_expired": (
+        marked("This was sent too late. Nothing was sent to the till."),
+        marked("Press the button in the library system again."),
+    ),
+    "too_many_requests": (
+        marked("Too much comes from here at once. Nothing was sent to the till."),
+        marked("Wait half a minute, then press the button in the library system again."),
+    ),
+    "no_hand_over": (
+        marked("Hand-over from the library system is not set up here."),
+        marked("Tell your administrator: the plugin's secret is missing in the settings."),
+    ),
+    "unknown_branch": (
+        marked("Your branch in the library system has no registers here. Nothing was sent to the till."),
+        marked("Look there at which branch you are signed in, or tell your administrator."),
+    ),
+    "other_currency": (
+        marked("The library system reckons in another currency than the bridge. Nothing was sent to the till."),
+        marked("Tell your administrator."),
+    ),
+    "switched_off": (
+        marked("An administrator has switched your account here off. Nothing was sent to the till."),
+        marked("Ask your administrator."),
+    ),
+    "no_such_hand_over": (
+        marked("This was handed over for somebody else."),
+        marked("Press the button in the library system yourself."),
+    ),
+    "hand_over_over": (
+        marked("This was handed over too long ago. Nothing was sent to the till."),
+        marked("Press the button in the library system again."),
+    ),
+    "account_of_library": (
+        marked("The library system says who this is and where they work."),
+        marked("Change it there."),
+    ),
+    "no_password_here": (
+        marked("This account has no password: its owner comes from the library system."),
+        marked("Give the person an account of their own where they need one."),
+    ),
     "no_pages": (
         marked("The settings do not say where the library system's pages are."),
         marked("Set staff_address in the settings file first."),

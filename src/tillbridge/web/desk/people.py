@@ -26,6 +26,8 @@ DONE = {
     "changed": marked("This counts from now on."),
     "password": marked("The new password counts. The person is signed out everywhere."),
     "withdrawn": marked("The account is withdrawn."),
+    "off": marked("The account is switched off."),
+    "let_in": marked("The librarian can hand payments over again."),
 }
 
 
@@ -110,7 +112,17 @@ async def withdraw(person_id: str, visit: Visiting, form: OwnForm) -> Response:
         await accounts.withdraw_person(visit.bridge.door, visit.person, found.id)
     except Declined as no:
         return visit.page("withdraw.html", status_of(no.code), person=found, told=explained(visit.texts, no))
-    return visit.go(f"/people/{found.id}", done="withdrawn")
+    return visit.go(f"/people/{found.id}", done="off" if found.origin else "withdrawn")
+
+
+@routes.post("/people/{person_id}/let-in")
+async def let_in(person_id: str, visit: Visiting, form: OwnForm) -> Response:
+    """Let a librarian in again whose account was switched off."""
+    del form
+    visit.need(Right.PEOPLE)
+    found = await _person(visit, person_id)
+    await accounts.let_in_again(visit.bridge.door, visit.person, found.id)
+    return visit.go(f"/people/{found.id}", done="let_in")
 
 
 async def _person(visit: Visit, person_id: str) -> Person:

@@ -35,6 +35,7 @@ DEEDS: Mapping[DeedKind, str] = {
     DeedKind.PERSON_ADDED: marked("Added an account"),
     DeedKind.PERSON_CHANGED: marked("Changed an account"),
     DeedKind.PERSON_WITHDRAWN: marked("Withdrew an account"),
+    DeedKind.PERSON_LET_IN_AGAIN: marked("Let a librarian in again"),
     DeedKind.BRANCH_SWITCHED: marked("Switched a branch"),
     DeedKind.PRODUCT_MAP_CHANGED: marked("Changed the product map"),
     DeedKind.PAGE_KEY_MADE: marked("Made a key for the pages of the library system"),
