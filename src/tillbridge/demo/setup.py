@@ -56,7 +56,6 @@ class Setup:
 
     `plugin` tells whether the library system has the bridge's plugin installed from the start.
     """
-    """Say how the bridge speaks with the register server, and what else it is told of the library system."""
 
     mode: Literal[1, 2] = 2
     api_version: ApiVersion = "3.0"
