@@ -260,7 +260,10 @@ NO: dict[str, tuple[Step, NotRecorded | MaybeRecorded]] = {
         ("json", 403, {"error": "Authorization failure.", "required_permissions": {"updatecharges": "x"}}),
         NotRecorded("", again=True),
     ),
-    "not allowed": (told(403, "not_allowed"), NotRecorded("", again=False)),
+    "not allowed": (told(403, "not_allowed"), NotRecorded("", again=True)),
+    "rolled back": (told(500, "not_recorded"), NotRecorded("", again=True)),
+    "busy": (told(503, "busy"), NotRecorded("", again=True)),
+    "another 503": (told(503, "odd"), MaybeRecorded("", ended=False)),
     "too many": (told(429, "slow_down"), NotRecorded("", again=True)),
     "a crash": (told(500, "internal_server_error"), MaybeRecorded("", ended=True)),
     "another 500": (told(500, "odd"), MaybeRecorded("", ended=False)),
@@ -446,6 +449,7 @@ TAKING: dict[str, tuple[Step, NotRecorded | MaybeRecorded]] = {
     "gone": (NO_ROUTE, NotRecorded("", again=True)),
     "no such booking": (told(404, "no_such_booking"), NotRecorded("", again=False, absent=True)),
     "not allowed": (told(403, "not_allowed"), NotRecorded("", again=False)),
+    "busy": (told(503, "busy"), NotRecorded("", again=True)),
     "refunded": (told(409, "refunded"), NotRecorded("", again=False)),
     "more than booked": (told(409, "more_than_booked", left=[]), NotRecorded("", again=False)),
     "other content": (told(409, "other_content"), MaybeRecorded("", ended=True)),
@@ -468,6 +472,42 @@ async def test_each_refusal_to_take_or_give_back_proves_what_it_proves(
     refunded = await library.refund(REFUND)
     assert isinstance(refunded, NotRecorded | MaybeRecorded)
     assert replace(refunded, why="") == answer
+
+
+async def test_a_booking_of_plain_rest_is_made_known_to_the_plugin_before_it_is_taken_back(
+    library: LibrarySystem, peer: Peer
+) -> None:
+    unknown = told(404, "no_such_booking")
+    script = (unknown, ("json", 200, {"bookings": [booking()]}), ("json", 200, booking()), ("json", 201, REVERSED))
+    await learned(library, peer, *script)
+    assert await library.reverse(REVERSAL) == Reversed()
+    assert [(asked.method, asked.path.removeprefix(f"{BASE}/")) for asked in peer.asked] == [
+        ("POST", "reversals"),
+        ("GET", "bookings"),
+        ("POST", "bookings"),
+        ("POST", "reversals"),
+    ]
+    assert peer.asked[2].json()["lines"] == [{"charge_id": 42, "amount": "8.5"}, {"charge_id": 43, "amount": "2.8"}]
+
+
+UNADOPTED: dict[str, tuple[Step, ...]] = {
+    "not there": (("json", 200, {"bookings": []}),),
+    "void": (("json", 200, {"bookings": [booking(credits=[credit(void=True, lines=[])])]}),),
+    "another's": (("json", 200, {"bookings": [booking(reference=f"{REFERENCE}:1")]}),),
+    "not to be asked": (("drop",),),
+    "not taken over": (("json", 200, {"bookings": [booking()]}), told(403, "not_allowed")),
+}
+
+
+@pytest.mark.parametrize("name", UNADOPTED)
+async def test_what_cannot_be_made_known_is_not_there_to_be_given_back(
+    name: str, library: LibrarySystem, peer: Peer
+) -> None:
+    await learned(library, peer, told(404, "no_such_booking"), *UNADOPTED[name])
+    answer = await library.refund(REFUND)
+    assert isinstance(answer, NotRecorded)
+    assert answer.absent
+    assert [asked.path for asked in peer.asked].count(f"{BASE}/refunds") == 1
 
 
 async def test_a_refund_that_is_answered_with_other_lines_is_asked_about_again(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from tillbridge.libraries.koha import plugin_wire as wire
@@ -45,10 +46,12 @@ _DONE = (200, 201)
 _HELPS_AGAIN = {400: False, 401: True, 403: True, 404: True, 409: False, 413: False, 422: False, 429: True}
 """Answers that nothing was stored with, and whether the same order may be taken later: rights, log-in and load can be
 put right outside the bridge."""
-_FOR_GOOD = frozenset({"not_allowed", "patron_gone", "no_such_booking"})
-"""What a person must see to, whatever the status."""
+_FOR_GOOD = frozenset({"patron_gone", "no_such_booking"})
+"""What a person must see to, whatever the status; what a librarian is not allowed to is that too."""
 _ENDED = frozenset({(409, "other_content"), (500, "internal_server_error")})
 """Answers of Koha itself behind which something may be stored: it must be looked up."""
+_ROLLED_BACK = frozenset({(500, "not_recorded"), (503, "busy")})
+"""Answers of the plugin that its transaction has come to nothing."""
 _T = TypeVar("_T")
 
 
@@ -76,7 +79,7 @@ class KohaPlugin:
         """Ask what the plugin can do, unless that was answered a moment ago."""
         async with self._asking:
             if self._asked_at is None or _now() - self._asked_at >= ASK_AGAIN_S:
-                self._take(await self._get(f"{_BASE}/about", {}))
+                self._believe(await self._get(f"{_BASE}/about", {}))
         return self.abilities
 
     async def record(self, order: CreditOrder) -> BookingAnswer | Gone:
@@ -112,10 +115,7 @@ class KohaPlugin:
             body = wire.reversal_body(order)
         except ValueError as error:
             return NotRecorded(f"nothing was sent: {error}", again=False)
-        outcome = await self._write("reversals", body)
-        if isinstance(outcome, Gone):
-            return NotRecorded("the plugin is not there any more", again=True)
-        return _judge(outcome, lambda said: Reversed(by_hand=wire.by_hand(said, order)))
+        return await self._take(order, "reversals", body, lambda said: Reversed(by_hand=wire.by_hand(said, order)))
 
     async def refund(self, order: RefundOrder) -> RefundAnswer:
         """Give money of a booking back; sent again it is harmless."""
@@ -123,10 +123,35 @@ class KohaPlugin:
             body = wire.refund_body(order, self._payout_type)
         except ValueError as error:
             return NotRecorded(f"nothing was sent: {error}", again=False)
-        outcome = await self._write("refunds", body)
+        return await self._take(order, "refunds", body, lambda said: Refunded(wire.refund_ids(said, order)))
+
+    async def _take(
+        self, order: ReversalOrder | RefundOrder, route: str, body: bytes, read: Callable[[Any], _T]
+    ) -> _T | NotRecorded | MaybeRecorded:
+        """Ask for something to be taken or given back; a booking of plain REST is made known to the plugin before."""
+        answer = await self._ask(route, body, read)
+        if isinstance(answer, NotRecorded) and answer.absent and await self._adopt(order):
+            return await self._ask(route, body, read)
+        return answer
+
+    async def _ask(self, route: str, body: bytes, read: Callable[[Any], _T]) -> _T | NotRecorded | MaybeRecorded:
+        outcome = await self._write(route, body)
         if isinstance(outcome, Gone):
             return NotRecorded("the plugin is not there any more", again=True)
-        return _judge(outcome, lambda said: Refunded(wire.refund_ids(said, order)))
+        return _judge(outcome, read, _FOR_GOOD | {"not_allowed"})
+
+    async def _adopt(self, order: ReversalOrder | RefundOrder) -> bool:
+        """Let the plugin take over what stands only in the notes of credits: it does when it is asked to book it."""
+        found = await self.find(order.patron_id, order.booking)
+        credits_ = found if isinstance(found, tuple) else ()
+        known = next((credit for credit in credits_ if credit.reference == order.booking and credit.lines), None)
+        if known is None or known.lines is None:
+            return False
+        amount = sum(known.lines.values(), Decimal(0))
+        again = CreditOrder(
+            order.patron_id, order.branch, tuple(known.lines), amount, order.booking, order.booking, known.lines
+        )
+        return isinstance(await self.record(again), Recorded)
 
     async def _write(self, route: str, body: bytes) -> Outcome | Gone:
         outcome = await self._post(f"{_BASE}/{route}", body)
@@ -139,7 +164,7 @@ class KohaPlugin:
             self.abilities, self._asked_at = Abilities(), None
         return gone
 
-    def _take(self, outcome: Outcome) -> None:
+    def _believe(self, outcome: Outcome) -> None:
         """Take an answer for known; where none came, what was known before stays, and is asked for again."""
         if _no_such_route(outcome):
             self.abilities, self._asked_at = Abilities(), _now()
@@ -185,7 +210,9 @@ def _recorded(said: Any, order: CreditOrder) -> Recorded:
     return Recorded(credit, effects)
 
 
-def _judge(outcome: Outcome, read: Callable[[Any], _T]) -> _T | NotRecorded | MaybeRecorded:
+def _judge(
+    outcome: Outcome, read: Callable[[Any], _T], for_good: frozenset[str] = _FOR_GOOD
+) -> _T | NotRecorded | MaybeRecorded:
     """Say what an exchange proves: what cannot be read is asked for again, which the key makes harmless."""
     match outcome:
         case NotAsked(why):
@@ -198,19 +225,21 @@ def _judge(outcome: Outcome, read: Callable[[Any], _T]) -> _T | NotRecorded | Ma
             except Unexpected as unexpected:
                 return MaybeRecorded(f"the plugin's answer {unexpected}", ended=True)
         case Reply():  # the last case
-            return _refused(outcome)
+            return _refused(outcome, for_good)
 
 
-def _refused(reply: Reply) -> NotRecorded | MaybeRecorded:
+def _refused(reply: Reply, for_good: frozenset[str]) -> NotRecorded | MaybeRecorded:
     error, why = koha_error(reply), why_of(reply)
     if error is None:
         return MaybeRecorded(why, ended=False)
     if (reply.status, error.code) in _ENDED:
         return MaybeRecorded(why, ended=True)
+    if (reply.status, error.code) in _ROLLED_BACK:
+        return NotRecorded(why, again=True)
     if (reply.status, error.code) == (409, "charges_changed"):
         return NotRecorded("the charges have changed", again=True, owed=wire.owed_of(reply))
     if reply.status not in _HELPS_AGAIN:
         return MaybeRecorded(why, ended=False)
-    again = _HELPS_AGAIN[reply.status] and error.code not in _FOR_GOOD
+    again = _HELPS_AGAIN[reply.status] and error.code not in for_good
     gone, absent = error.code == "patron_gone", error.code == "no_such_booking"
     return NotRecorded(why, again=again, patron_gone=gone, absent=absent)

@@ -161,9 +161,10 @@ class Book:
         self.settle(credit.line_id, order.line_ids)
         return self.lines[credit.line_id]
 
-    def store(self, patron_id: int, order: CreditOrder, user_id: int | None, interface: str = "api") -> Line:
-        """Store a credit and apply it to nothing: Koha's first transaction."""
-        self.patron(patron_id)
+    def store(self, patron_id: int | None, order: CreditOrder, user_id: int | None, interface: str = "api") -> Line:
+        """Store a credit and apply it to nothing: Koha's first transaction. The patron may be one who is gone."""
+        if patron_id is not None:
+            self.patron(patron_id)
         self.check_rules(order)
         line_id = self._take_id()  # a rolled back insert has used its number up too
         if order.library_id is not None and order.library_id not in self.libraries:

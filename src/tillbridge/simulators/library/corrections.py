@@ -77,8 +77,6 @@ def refund(book: Book, debit_id: int, amount: Decimal, payout: PayoutOrder) -> t
     Koha does this in two steps (dossier 3.6). The refund is linked to the charge by an offset of nothing.
     """
     debit, sum_ = book.line(debit_id, Side.DEBIT), exact(amount)
-    if debit.patron_id is None:
-        raise NotPossibleError("The patron of this charge is gone.")
     order = CreditOrder(sum_, "REFUND", library_id=payout.library_id, note=payout.note, register_id=payout.register_id)
     credit = book.store(debit.patron_id, order, payout.user_id, "intranet")
     book.offsets.append(Offset(credit.line_id, debit_id, exact(Decimal(0)), OffsetKind.APPLY))

@@ -86,7 +86,6 @@ class Booking:
 
     reference: str
     patron_id: int
-    library_id: str
     shares: Shares
     credit_ids: tuple[int, ...]
     effects: tuple[Effect, ...] = ()
@@ -96,8 +95,8 @@ class Booking:
 
     @property
     def content(self) -> object:
-        """Return what a repeat must have in common: a note may differ, since a till may correct its receipt number."""
-        return self.patron_id, self.library_id, self.shares
+        """Return what a repeat must have in common: texts and places may differ, and the first ones stay."""
+        return self.patron_id, self.shares
 
 
 class Plugin:
@@ -117,7 +116,7 @@ class Plugin:
         """Record a booking, once for its reference; tell whether it was recorded now."""
         known = self._bookings.get(form.reference) or self._adopted(form.reference, form.patron_id)
         if known is not None:
-            _need_same(known.content, (form.patron_id, form.library_id, form.shares), adopted=not known.shares)
+            _need_same(known.content, (form.patron_id, form.shares), adopted=not known.shares)
             return known, False
         self._check(form)
         owed = {line.line_id: line.outstanding for line in self._book.open_lines(form.patron_id, Side.DEBIT)}
@@ -130,9 +129,7 @@ class Plugin:
         """List the bookings whose reference is this one, or it with a number behind, and those in a patron's notes."""
         known = {name: booking for name, booking in self._bookings.items() if _is_of(name, reference)}
         if patron_id is not None:
-            for name in sorted(self._names_in_notes(reference, patron_id) - known.keys()):
-                found = self._adopted(name, patron_id)
-                known |= {name: found} if found else {}
+            known |= {name: self._in_notes(name, patron_id) for name in self._names_in_notes(reference, patron_id)}
         return [known[name] for name in sorted(known)]
 
     def _check(self, form: BookingForm) -> None:
@@ -161,21 +158,20 @@ class Plugin:
         """Record one credit where Koha's own order makes the amounts exact, else one for each line."""
         in_full = all(owed[charge_id] == share for charge_id, share in form.shares[:-1])
         parts = [form.shares] if in_full else [(share,) for share in form.shares]
-        credit_ids = tuple(self._credit(form, part, user_id) for part in parts)
+        notes = [form.note if len(parts) == 1 else _numbered(form, n) for n in range(1, len(parts) + 1)]
+        credit_ids = tuple(self._credit(form, part, note, user_id) for part, note in zip(parts, notes, strict=True))
         paid = [charge_id for charge_id, share in form.shares if owed[charge_id] == share]
         effects = tuple(effect for charge_id in paid if (effect := self._effect(charge_id)) is not None)
         sent = self._book.rules.email_receipts
-        return Booking(
-            form.reference, form.patron_id, form.library_id, form.shares, credit_ids, effects, receipt_sent=sent
-        )
+        return Booking(form.reference, form.patron_id, form.shares, credit_ids, effects, receipt_sent=sent)
 
-    def _credit(self, form: BookingForm, part: Shares, user_id: int) -> int:
+    def _credit(self, form: BookingForm, part: Shares, note: str, user_id: int) -> int:
         order = CreditOrder(
             amount=sum((share for _, share in part), _NOTHING),
             library_id=form.library_id,
             payment_type=form.payment_type,
             description=form.description,
-            note=form.note,
+            note=note,
             register_id=form.register_id,
         )
         credit = self._book.store(form.patron_id, order, user_id, "intranet")
@@ -194,16 +190,21 @@ class Plugin:
         return None
 
     def _names_in_notes(self, reference: str, patron_id: int) -> set[str]:
-        notes = (line.note for line in self._book.lines_of(patron_id, Side.CREDIT))
+        known = {credit_id for booking in self._bookings.values() for credit_id in booking.credit_ids}
+        credits_ = self._book.lines_of(patron_id, Side.CREDIT)
+        notes = (line.note for line in credits_ if line.line_id not in known)
         return {word for note in notes for word in note.split() if _is_of(word, reference)}
 
-    def _adopted(self, reference: str, patron_id: int) -> Booking | None:
-        """Take a booking over that was made without the plugin: its credits have the reference in their notes."""
+    def _in_notes(self, reference: str, patron_id: int) -> Booking:
+        """Read a booking that was made without the plugin: its credits have the reference in their notes."""
         credits_ = [line for line in self._book.lines_of(patron_id, Side.CREDIT) if reference in line.note.split()]
-        if not credits_:
+        return Booking(reference, patron_id, (), tuple(line.line_id for line in credits_))
+
+    def _adopted(self, reference: str, patron_id: int) -> Booking | None:
+        """Take a booking over that was made without the plugin."""
+        booking = self._in_notes(reference, patron_id)
+        if not booking.credit_ids:
             return None
-        ids = tuple(line.line_id for line in credits_)
-        booking = Booking(reference, patron_id, credits_[0].library_id or "", (), ids)
         self._bookings[reference] = booking
         return booking
 
@@ -249,7 +250,7 @@ class Plugin:
         return [self._book.lines[credit_id] for credit_id in booking.credit_ids]
 
     def owner_of(self, booking: Booking) -> int:
-        """Return the patron who has the booking's credits now: another one where patrons were merged since."""
+        """Return the patron who has the booking's credits now."""
         return self.lines_of(booking)[0].patron_id or booking.patron_id
 
     def paid_now(self, credit_id: int) -> Shares:
@@ -259,17 +260,10 @@ class Plugin:
         return tuple(sorted(paid_by(self._book, credit_id).items()))
 
     def _booking(self, reference: str) -> Booking:
-        try:
-            return self._bookings[reference]
-        except KeyError:
-            return self._adopted_of_anyone(reference)
-
-    def _adopted_of_anyone(self, reference: str) -> Booking:
-        owners = {line.patron_id for line in self._book.lines.values() if reference in line.note.split()}
-        for owner in owners - {None}:
-            if (found := self._adopted(reference, owner or 0)) is not None:
-                return found
-        raise NotDoneError(404, "no_such_booking", "There is no such booking.")
+        """Return a booking of the plugin's own: one that stands only in notes must be asked for again before."""
+        if reference not in self._bookings:
+            raise NotDoneError(404, "no_such_booking", "There is no such booking.")
+        return self._bookings[reference]
 
     def _need_rights(self, user_id: int, *rights: str) -> None:
         lacking = set(rights) - self._book.patron(user_id).rights
@@ -278,8 +272,6 @@ class Plugin:
 
     def _need_left(self, booking: Booking, shares: Shares) -> None:
         valid = [line for line in self.lines_of(booking) if line.status != "VOID"]
-        if any(line.patron_id is None for line in valid):
-            raise NotDoneError(404, "patron_gone", "The patron of this booking is gone.")
         if not valid:
             raise NotDoneError(409, "void", "The booking has been taken back.")
         left: dict[int, Decimal] = {}
@@ -305,6 +297,12 @@ def amount_text(amount: Decimal) -> str:
     """Write an amount as exact decimal text with two places or more."""
     cents = amount.quantize(Decimal("0.01"))
     return f"{cents if cents == amount else amount.normalize():f}"
+
+
+def _numbered(form: BookingForm, n: int) -> str:
+    """Write the note of the nth of several credits, which plain REST reads as the nth of its own."""
+    words = (f"{word}:{n}" if word == form.reference else word for word in form.note.split(" "))
+    return " ".join(words)
 
 
 def _is_of(name: str, reference: str) -> bool:

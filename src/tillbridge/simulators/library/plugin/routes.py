@@ -91,7 +91,7 @@ def _refused(no: NotDoneError) -> Response:
 def _booking(plugin: Plugin, booking: Booking) -> object:
     return {
         "reference": booking.reference,
-        "patron_id": plugin.owner_of(booking),
+        "patron_id": plugin.owner_of(booking),  # another one where patrons were merged since
         "credits": [
             {
                 "credit_id": line.line_id,
