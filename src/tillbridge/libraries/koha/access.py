@@ -83,7 +83,7 @@ class Tokens:
     async def close(self) -> None:
         """Wait for the request under way; the transport, closed before, has made it short."""
         if self._renewal is not None:
-            await self._renewal
+            await asyncio.wait({self._renewal})  # a name that was being looked up ends in a cancellation
 
     async def _renewed(self) -> str | NotAsked:
         self._token = None
