@@ -15,8 +15,10 @@ from pathlib import Path
 from playwright.async_api import Page
 
 from support.scenes import QUICK, Scene, open_scene
+from support.tokens import SECRET, STAFF, pay_claims, token_of
 from tillbridge.demo.past import let_a_morning_pass
 from tillbridge.demo.people import PASSWORD, hire
+from tillbridge.demo.setup import USUAL
 from tillbridge.service.deciding import decide_case
 from tillbridge.service.resolving import Action, Word
 from tillbridge.service.store_port import Case, CaseKind
@@ -33,8 +35,12 @@ WRONG_MAP = "Default:\n  OVERDUE: 1000\n  LOST: [\n"
 
 @asynccontextmanager
 async def open_tour(folder: Path) -> AsyncIterator[Scene]:
-    """Set the demo's stage, with its staff and its morning."""
-    async with open_scene(folder, replace(QUICK, remind_s=REMIND_S)) as scene:
+    """Set the demo's stage, with its staff and its morning, and a Koha whose pages lead here."""
+    (folder / "secrets").mkdir()
+    (folder / "secrets/hand-over").write_bytes(SECRET)
+    lines = (f'staff_address = "{STAFF}"', 'hand_over_secret_file = "secrets/hand-over"')
+    setup = replace(USUAL, library_lines=lines)
+    async with open_scene(folder, replace(QUICK, remind_s=REMIND_S), setup) as scene:
         await hire(scene.stage.bridge.door)
         await let_a_morning_pass(scene.stage)
         yield scene
@@ -336,6 +342,46 @@ async def checked(page: Page, scene: Scene) -> None:
     await page.locator(".findings").wait_for()
 
 
+async def from_library(page: Page, scene: Scene) -> None:
+    """Come from a page of Koha that is older than what is owed."""
+    _, charges = await scene.patron("2.40", "24.90", text="Myöhästymismaksu: Sinuhe egyptiläinen")
+    ledger = await scene.library("GET", "/control/ledger")
+    patron = next(line["patron_id"] for line in ledger["lines"] if str(line["account_line_id"]) == charges[0])
+    await at(f"/desk?patron={patron}&charges={charges[0]},1&amount=9.90&owed=9.90", "sirpa")(page, scene)
+
+
+async def hand_over(page: Page, scene: Scene) -> None:
+    """Press the button in Koha at a workstation that knows no register yet."""
+    await page.goto("/sign-in")
+    fields = f'<form method=post action="/koha/hand-over"><input name=token value="{token_of(pay_claims())}"></form>'
+    await page.evaluate("html => { document.body.innerHTML = html; document.forms[0].submit(); }", fields)
+    await page.locator("button.big").wait_for()
+
+
+async def hand_over_refused(page: Page, scene: Scene) -> None:
+    """Press it with a token that nobody believes."""
+    await page.goto("/sign-in")
+    fields = '<form method=post action="/koha/hand-over"><input name=token value="x"></form>'
+    await page.evaluate("html => { document.body.innerHTML = html; document.forms[0].submit(); }", fields)
+    await page.locator(".note.bad").wait_for()
+
+
+async def librarian(page: Page, scene: Scene, path: str, person: str) -> None:
+    """Look at a page about the account of a librarian who came from Koha."""
+    await hand_over(page, scene)
+    if person:
+        await page.context.clear_cookies()
+        await sign_in(page, scene, person)
+    await page.goto(path)
+
+
+async def line_for_koha(page: Page, scene: Scene) -> None:
+    """Make the line that puts the button into Koha."""
+    await at("/settings", "pekka")(page, scene)
+    await page.locator('form[action*="/page-key"] button').click()
+    await page.locator("#line").wait_for()
+
+
 WAYS: dict[str, Way] = {
     "sign-in": sign_in_page,
     "sign-in-wrong": wrong_password,
@@ -352,6 +398,9 @@ WAYS: dict[str, Way] = {
     "charges-held": held,
     "charges-refused": refused_twice,
     "by-hand": by_hand,
+    "from-library": from_library,
+    "hand-over": hand_over,
+    "hand-over-refused": hand_over_refused,
     "waiting": waiting,
     "waiting-cancelling": cancelling,
     "waiting-reminded": reminded,
@@ -388,6 +437,9 @@ WAYS: dict[str, Way] = {
     "people": at("/people", "pekka"),
     "people-add": at("/people/add", "pekka"),
     "person": at("/people/anna", "pekka"),
+    "person-from-koha": lambda page, scene: librarian(page, scene, "/people/anna@koha", "pekka"),
+    "me-from-koha": lambda page, scene: librarian(page, scene, "/me", ""),
+    "settings-line": line_for_koha,
     "person-withdraw": at("/people/ville/withdraw", "pekka"),
     "journal": at("/journal", "pekka"),
     "me": at("/me", "anna"),

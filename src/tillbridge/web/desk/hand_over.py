@@ -161,8 +161,7 @@ async def _not_begun(visit: Visit, pay: Pay, no: Declined) -> Response:
 def _asking(visit: Visit, pay: Pay, there: list[Place], no: Declined | None = None) -> Response:
     context: dict[str, Any] = {
         "pay": pay,
-        "charges": pay.charges,
-        "currency": pay.currency,
+        "parts": [(line.amount_minor, line.description or line.type or "") for line in pay.lines],
         "places": there,
         "told": explained(visit.texts, no) if no else None,
         "back": _pages(visit.bridge).account_of(str(pay.patron.id)),

@@ -75,6 +75,11 @@ class PayLine(_Claims):
             raise ValueError("a line pays more than nothing, and no more than it owes")
         return self
 
+    @property
+    def amount_minor(self) -> int:
+        """Return how many cents of it are paid."""
+        return cents_of(self.amount)
+
     def charge(self, patron: PayPatron) -> Charge:
         """Return the charge as the library system has just told it."""
         text = self.description or ""
@@ -96,7 +101,7 @@ class Pay(_Claims):
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
-        if cents_of(self.amount) != sum(cents_of(line.amount) for line in self.lines):
+        if self.amount_minor != sum(line.amount_minor for line in self.lines):
             raise ValueError("the amount is not the sum of its lines")
         if len({line.id for line in self.lines}) != len(self.lines):
             raise ValueError("a charge is named twice")
