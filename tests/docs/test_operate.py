@@ -18,8 +18,9 @@ from support.payments import make_payment
 from tillbridge.cli import app
 from tillbridge.domain.lifecycle import Collection
 from tillbridge.service.store_port import CaseKind, Transaction
+from tillbridge.store.opening import Database
 from tillbridge.store.sqlite import SqliteStore
-from tillbridge.store.verifying import verify_file
+from tillbridge.store.verifying import verify_database
 
 COMMAND = re.compile(r"tillbridge ((?:serve|check|key add|verify-history)[^`\n>]*)")
 
@@ -89,7 +90,7 @@ async def test_a_copy_that_is_made_while_the_bridge_runs_is_whole(tmp_path: Path
     await store.write(work)
     _back_up(original, how, copy)
     store.close()
-    found = verify_file(copy)
+    found = verify_database(Database(path=copy))
     assert (found.events, found.breaks) == (1, ())
     again = SqliteStore(copy)
     assert await again.read(lambda tx: tx.payment("A1")) is not None

@@ -8,17 +8,19 @@ from pathlib import Path
 import typer
 
 from tillbridge.cli.serve import SettingsOption
+from tillbridge.composition import database_of
 from tillbridge.errors import SettingsError
 from tillbridge.settings import read_settings
-from tillbridge.store.verifying import verify_file
+from tillbridge.store.verifying import verify_database
 
 
 def verify_history(settings: SettingsOption = Path("tillbridge.toml")) -> None:
     """Check that no stored history was changed: every payment's chain of events and every day's seal."""
     try:
         file = read_settings(settings)
+        database = database_of(file)
         with file.placing(("bridge", "database")):
-            found = verify_file(file.folder / file.settings.bridge.database)
+            found = verify_database(database)
     except SettingsError as error:
         typer.echo(f"tillbridge verify-history: {error}", err=True)
         raise typer.Exit(2) from error

@@ -33,19 +33,16 @@ class StoreForReading:
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` on a snapshot; raise SettingsError where the database cannot be used."""
-        return await asyncio.to_thread(self._with, lambda connection: work(SqlTransaction(connection, writes=False)))
+        return await asyncio.to_thread(self.look, lambda connection: work(SqlTransaction(connection, writes=False)))
 
     async def is_there(self) -> bool:
         """Tell whether a bridge has made its tables there yet; raise SettingsError where this cannot be told."""
         if self._file is not None and not self._file.is_file():
             return False
-        return await asyncio.to_thread(self._with, lambda connection: inspect(connection).has_table(t.payment.name))
+        return await asyncio.to_thread(self.look, lambda connection: inspect(connection).has_table(t.payment.name))
 
-    def close(self) -> None:
-        """Let go of the database."""
-        self._engine.dispose()
-
-    def _with(self, work: Callable[[Connection], T]) -> T:
+    def look(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` on a connection that shows a snapshot; raise SettingsError where the database cannot be used."""
         try:
             with self._engine.connect() as connection:
                 return work(_snapshot(connection))
@@ -53,6 +50,10 @@ class StoreForReading:
             what = " ".join(str(error.orig).split())
             remedy = "Check path or address, rights, and that the bridge is of the same version as this command"
             raise SettingsError(self._where, f"the database cannot be read: {what}", remedy) from None
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
 
 
 def _named(database: Database) -> tuple[str, Engine]:

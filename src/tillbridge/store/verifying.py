@@ -7,14 +7,18 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-from sqlalchemy import Connection, create_engine, select
+from sqlalchemy import Connection, select
 
 from tillbridge.domain.history import GENESIS, first_break
 from tillbridge.errors import SettingsError
 from tillbridge.store import tables as t
+from tillbridge.store.opening import Database
+from tillbridge.store.reading import StoreForReading
 from tillbridge.store.records import day_seal, event_of
+
+AT_ONCE = 1000
+"""How many events are fetched at a time: the history of years does not fit into memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,22 +30,23 @@ class Verified:
     breaks: tuple[str, ...]
 
 
-def verify_file(path: Path) -> Verified:
-    """Check a SQLite database, also while a bridge uses it; raise SettingsError where there is none."""
-    if not path.is_file():
-        raise SettingsError(str(path), "there is no database", "Name the file that [bridge] database names")
-    engine = create_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
+def verify_database(database: Database) -> Verified:
+    """Check a database, also while bridges use it; raise SettingsError where there is none or it cannot be read."""
+    if database.path is not None and not database.path.is_file():
+        where = str(database.path)
+        raise SettingsError(where, "there is no database", "Name the file that [bridge] database names")
+    stored = StoreForReading(database)
     try:
-        with engine.connect() as connection:
-            return verify(connection)
+        return stored.look(verify)
     finally:
-        engine.dispose()
+        stored.close()
 
 
 def verify(connection: Connection) -> Verified:
     """Check every chain and every seal."""
     count, breaks = 0, []
-    rows = connection.execute(select(t.event).order_by(t.event.c.payment_id, t.event.c.seq))
+    chains = select(t.event).order_by(t.event.c.payment_id, t.event.c.seq)
+    rows = connection.execute(chains, execution_options={"yield_per": AT_ONCE})
     for payment_id, group in itertools.groupby(rows, key=lambda row: row.payment_id):
         chain = [(event_of(row), str(row.hash)) for row in group]
         count += len(chain)

@@ -2,14 +2,20 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
+import psycopg
 import pytest
+from sqlalchemy import URL
 from typer.testing import CliRunner
 
 from support.fakes import report
-from support.worlds import Bench, open_bench
+from support.postgres import conninfo
+from support.stores import quick_postgres_store
+from support.worlds import Bench, make_bench, open_bench
 from tillbridge.cli import app
 
 SETTINGS = """
@@ -38,6 +44,14 @@ async def folder(tmp_path: Path) -> Path:
         await _history(bench)
     (tmp_path / "tillbridge.toml").write_text(SETTINGS)
     return tmp_path
+
+
+@contextmanager
+def _kept_on_postgres(server: URL, folder: Path) -> Iterator[tuple[URL, Bench]]:
+    with quick_postgres_store(server) as store:
+        address = conninfo(store.url)
+        (folder / "tillbridge.toml").write_text(SETTINGS.replace("bridge.db", address))
+        yield store.url, make_bench(store)
 
 
 def _verify(folder: Path) -> tuple[int, str]:
@@ -74,3 +88,23 @@ def test_a_missing_database_is_named(folder: Path) -> None:
     assert status == 2
     assert "tillbridge.toml, line 4: bridge.database: " in output
     assert "there is no database" in output
+
+
+async def test_a_history_on_postgresql_is_checked_while_bridges_use_it(tmp_path: Path, postgres_server: URL) -> None:
+    with _kept_on_postgres(postgres_server, tmp_path) as (url, bench):
+        await _history(bench)
+        assert _verify(tmp_path) == (0, "7 events and 1 seals checked, 0 do not fit.\n")
+        with psycopg.connect(conninfo(url)) as database:
+            database.execute("UPDATE event SET facts = '{}' WHERE seq = 4")
+        status, output = _verify(tmp_path)
+    assert status == 1
+    assert "event 4" in output
+
+
+def test_a_postgresql_database_that_is_away_is_named_without_its_password(tmp_path: Path) -> None:
+    address = "postgresql://tillbridge:kissa123@127.0.0.1:1/books"
+    (tmp_path / "tillbridge.toml").write_text(SETTINGS.replace("bridge.db", address))
+    status, output = _verify(tmp_path)
+    assert status == 2
+    assert "the database books at 127.0.0.1" in output
+    assert "kissa123" not in output
