@@ -53,6 +53,7 @@ def test_the_demo_library_imports_no_adapter_and_nothing_of_the_bridge_but_what_
         "tillbridge.listening",
         "tillbridge.secret",
         "tillbridge.simulators.dated",
+        "tillbridge.simulators.shelf",
     }
 
 

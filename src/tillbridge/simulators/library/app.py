@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from tillbridge.simulators.dated import Dated
 from tillbridge.simulators.library import control, koha, page
 from tillbridge.simulators.library.book import Book
+from tillbridge.simulators.library.keeping import Kept
 from tillbridge.simulators.library.library import DemoLibrary
 from tillbridge.simulators.library.settings import DemoLibrarySettings
 
@@ -24,10 +25,12 @@ def build_app(
     """Build the application; its memory is at `app.state.library`.
 
     A `book` that is handed in is used as it is, without staff or seed. `clock` counts seconds for tokens and faults.
-    Serve it with `serving`: only that server can cut a connection.
+    Serve it with `serving`: only that server can cut a connection. Raises SettingsError where the file that the
+    settings name for the ledger cannot be used.
     """
     library = DemoLibrary(settings or DemoLibrarySettings(), book, clock)
     dated = Middleware(Dated, now=library.time)
-    app = Starlette(routes=[koha.mount(), control.mount(), *page.ROUTES], middleware=[dated])
+    kept = [] if library.keeper is None else [Middleware(Kept, keep=library.keep)]
+    app = Starlette(routes=[koha.mount(), control.mount(), *page.ROUTES], middleware=[*kept, dated])
     app.state.library = library
     return app

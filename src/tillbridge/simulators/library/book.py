@@ -47,7 +47,10 @@ def exact(amount: Decimal) -> Decimal:
 
 
 class Book:
-    """Hold patrons, lines and offsets; every method is one of Koha's transactions."""
+    """Hold patrons, lines and offsets; every method is one of Koha's transactions.
+
+    What is made, changed or removed is named in `touched_patrons` and `touched_lines`, for whoever keeps it.
+    """
 
     def __init__(self, now: Callable[[], datetime] = _system_time) -> None:
         self.now = now
@@ -63,6 +66,28 @@ class Book:
         self._of_patron: dict[int | None, list[int]] = {}
         self._last_patron = 0
         self._last_line = 0
+        self.touched_patrons: set[int] = set()
+        self.touched_lines: set[int] = set()
+
+    # --- what outlives the process ---
+
+    @property
+    def last_ids(self) -> tuple[int, int]:
+        """Return the last patron's id and the last line's: neither is ever used again."""
+        return self._last_patron, self._last_line
+
+    def restore(
+        self, patrons: Iterable[Patron], lines: Iterable[Line], offsets: Iterable[Offset], last_ids: tuple[int, int]
+    ) -> None:
+        """Fill an empty book with what was kept of one."""
+        self.patrons = {patron.patron_id: patron for patron in patrons}
+        self.lines = {line.line_id: line for line in sorted(lines, key=lambda line: line.line_id)}
+        self.offsets = list(offsets)
+        self._cards = {patron.cardnumber for patron in self.patrons.values()}
+        self.credit_types |= {line.type for line in self.lines.values() if line.is_credit}
+        for line in self.lines.values():
+            self._of_patron.setdefault(line.patron_id, []).append(line.line_id)
+        self._last_patron, self._last_line = last_ids
 
     # --- reading ---
 
@@ -113,6 +138,7 @@ class Book:
             rights=order.rights,
         )
         self._cards.add(order.cardnumber)
+        self.touched_patrons.add(patron_id)
         self._last_patron = max(self._last_patron, patron_id)
         return self.patrons[patron_id]
 
@@ -120,9 +146,11 @@ class Book:
         """Remove a patron; the lines go to the heir, or stay and belong to nobody."""
         gone = self.patrons.pop(self.patron(patron_id).patron_id)
         self._cards.discard(gone.cardnumber)
+        self.touched_patrons.add(patron_id)
         moved = self._of_patron.pop(patron_id, [])
         for line_id in moved:
             self.lines[line_id] = replace(self.lines[line_id], patron_id=heir)
+        self.touched_lines.update(moved)
         self._of_patron[heir] = sorted(self._of_patron.get(heir, []) + moved)
 
     def charge(self, patron_id: int, order: ChargeOrder) -> Line:
@@ -252,6 +280,7 @@ class Book:
         owed = -new.outstanding if new.is_credit else new.outstanding
         assert owed >= 0, f"line {line_id} is overpaid"  # noqa: S101 - an invariant that stays switched on
         self.lines[line_id] = new
+        self.touched_lines.add(line_id)
         return new
 
     def add_line(self, like: Line, type_: str, amount: Decimal, outstanding: Decimal = _NOTHING, **more: Any) -> Line:
@@ -273,6 +302,7 @@ class Book:
 
     def _create(self, line: Line) -> Line:
         self.lines[line.line_id] = line
+        self.touched_lines.add(line.line_id)
         self._of_patron.setdefault(line.patron_id, []).append(line.line_id)
         credit_id, debit_id = (line.line_id, None) if line.is_credit else (None, line.line_id)
         self.offsets.append(Offset(credit_id, debit_id, line.amount, OffsetKind.CREATE))

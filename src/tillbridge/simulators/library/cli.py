@@ -32,11 +32,13 @@ def demo_library(
     ] = None,
     empty: Annotated[bool, typer.Option("--empty", help="Start without invented patrons.")] = False,
     plugin: Annotated[bool, typer.Option("--plugin", help="Have Tillbridge's plugin for Koha installed.")] = False,
+    state: Annotated[Path | None, typer.Option(help="File that keeps the ledger for the next time.")] = None,
 ) -> None:
     """Run a demo library that answers like Koha, until it is told to stop."""
     try:
         account = _account(client_id, client_secret_file)
-        asyncio.run(_run(DemoLibrarySettings(accounts=(account,), seeded=not empty, plugin=plugin), host, port))
+        settings = DemoLibrarySettings(accounts=(account,), seeded=not empty, plugin=plugin, state=state)
+        asyncio.run(_run(settings, host, port))
     except SettingsError as error:
         typer.echo(f"tillbridge demo-library: {error}", err=True)
         raise typer.Exit(2) from error

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hold everything that a running demo library remembers, in memory."""
+"""Hold everything that a running demo library remembers: in memory, and the ledger in a file where one is named."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tillbridge.simulators.library.book import Book
 from tillbridge.simulators.library.demo_data import seed_demo
 from tillbridge.simulators.library.facts import PatronOrder
 from tillbridge.simulators.library.faults import FaultBoard, Restarts
+from tillbridge.simulators.library.keeping import Keeper
 from tillbridge.simulators.library.pairs import Encounter, Pairs
 from tillbridge.simulators.library.plugin import Plugin
 from tillbridge.simulators.library.settings import DemoLibrarySettings
@@ -67,10 +68,13 @@ class DemoLibrary:
         self.pairs = Pairs()
         self.pace: Callable[[], Encounter] | None = None
         """Says of each credit how long it is at work; None lets it take no time, so that no other one can meet it."""
+        self.keeper = None if settings.state is None else Keeper(settings.state)
         self.book = Book() if book is None else book
         self.plugin = Plugin(self.book)
         if book is None:
-            self._fill(seeded=settings.seeded)
+            self._set_rules()
+            if not (self.keeper and self.keeper.fill(self.book)):
+                self._fill(seeded=settings.seeded)
         self.plugin.installed = settings.plugin
 
     def time(self) -> datetime:
@@ -83,14 +87,31 @@ class DemoLibrary:
         self.restarts = Restarts(self.settings.restart_after, self.settings.restart_s)
         self.faults.clear()
         self.log.clear()
+        if self.keeper is not None:
+            self.keeper.start_again()
         self.book = Book(self.book.now)
         self.plugin = Plugin(self.book)
         self.plugin.installed = self.settings.plugin
+        self._set_rules()
         self._fill(seeded=self.settings.seeded if seeded is None else seeded)
 
-    def _fill(self, *, seeded: bool) -> None:
+    def keep(self) -> None:
+        """Keep what has changed in the ledger, where there is a file for it."""
+        if self.keeper is not None:
+            self.keeper.keep(self.book)
+
+    def close(self) -> None:
+        """Keep the last changes and let go of the file."""
+        self.keep()
+        keeper, self.keeper = self.keeper, None
+        if keeper is not None:
+            keeper.close()
+
+    def _set_rules(self) -> None:
         self.book.rules.use_cash_registers = self.settings.use_cash_registers
         self.book.rules.require_payment_type = self.settings.require_payment_type
+
+    def _fill(self, *, seeded: bool) -> None:
         for account in self.settings.accounts:
             card = f"staff-{account.patron_id}"
             self.book.add_patron(

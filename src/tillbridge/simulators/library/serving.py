@@ -55,7 +55,7 @@ class _Server(uvicorn.Server):
 async def serving(app: Starlette, port: int = 0, host: str = "127.0.0.1") -> AsyncIterator[str]:
     """Serve the demo library inside the block and yield its address; port 0 takes a free one.
 
-    At the end held requests are let go of, and what does not end within a second is cut.
+    At the end held requests are let go of, what does not end within a second is cut, and the ledger's file is closed.
     """
     listener = listening_socket(host, port)
     server = _Server(_config(app))
@@ -69,6 +69,7 @@ async def serving(app: Starlette, port: int = 0, host: str = "127.0.0.1") -> Asy
         await running
         for connection in list(server.server_state.connections):
             connection.transport.abort()
+        app.state.library.close()
 
 
 def _config(app: Starlette) -> uvicorn.Config:

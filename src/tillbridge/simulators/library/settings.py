@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 EVERY_RIGHT = frozenset({"catalogue", "borrowers:edit_borrowers", "updatecharges:remaining_permissions"})
 """The smallest rights that do the whole job of a bridge (dossier 1.1)."""
@@ -34,6 +35,7 @@ class DemoLibrarySettings:
 
     After every `restart_after` requests (0: never) all wait for `restart_s` seconds, as when a worker is replaced.
     `plugin` tells whether the plugin is there at the start.
+    With a `state` file the ledger outlives the process.
     """
 
     accounts: tuple[StaffAccount, ...] = (StaffAccount(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET),)
@@ -45,3 +47,4 @@ class DemoLibrarySettings:
     restart_after: int = 0
     restart_s: float = 6
     plugin: bool = False
+    state: Path | None = None

@@ -1,20 +1,31 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The till's memory: its payments and every message in and out. Nothing else in the simulator changes."""
+"""The till's memory: its payments and every message in and out. Nothing else in the simulator changes.
+
+Payments, and which of them are still to be reported, may be kept in a file; each change is kept before anybody hears
+of it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Literal
 
+from pydantic import TypeAdapter
+
+from tillbridge.simulators.shelf import Kind, Shelf, erased, written
 from tillbridge.simulators.till.payment import Payment
 
 MOST_MESSAGES = 20_000
 MOST_REFUSED = 1_000
 MOST_TEXT = 20_000
+
+_PAYMENT = Kind("payment", TypeAdapter(Payment))
+_TO_REPORT = Kind("to report", TypeAdapter(str))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +45,17 @@ class Note:
 class Book:
     """Keep payments in the order of their arrival, and the last messages."""
 
-    def __init__(self, most_payments: int, now: Callable[[], datetime]) -> None:
+    def __init__(self, most_payments: int, now: Callable[[], datetime], state: Path | None = None) -> None:
+        """Begin with what the file `state` has kept; raise SettingsError where it cannot be used."""
         self.version = 0
         self._now = now
         self._most_payments = most_payments
-        self._payments: dict[str, Payment] = {}
-        self._refused: dict[str, None] = {}
+        self._shelf = None if state is None else Shelf(state)
+        kept = self._shelf.all(_PAYMENT) if self._shelf else []
+        self._payments = {payment.payment_id: payment for payment in kept}
+        self._refused = dict.fromkeys(payment.payment_id for payment in kept if payment.state == "refused")
+        self._to_report = set(self._shelf.all(_TO_REPORT)) if self._shelf else set()
+        self.earlier_receipts = frozenset(payment.receipt_number for payment in kept)
         self._notes: deque[Note] = deque(maxlen=MOST_MESSAGES)
         self._noted = 0
         self._changed = asyncio.Event()
@@ -56,17 +72,45 @@ class Book:
         """Tell whether no further payment fits."""
         return len(self._payments) - len(self._refused) >= self._most_payments
 
-    def put(self, payment: Payment) -> None:
-        """Keep the payment as it is now; the oldest refused ones make room for new ones."""
+    @property
+    def to_report(self) -> frozenset[str]:
+        """Return the payments whose report is due and not delivered or given up."""
+        return frozenset(self._to_report)
+
+    def put(self, payment: Payment, *, to_report: bool = False) -> None:
+        """Keep the payment as it is now, to be reported or not; the oldest refused ones make room for new ones."""
         if payment.state == "refused":
             self._refused[payment.payment_id] = None
         elif payment.payment_id in self._refused:
             del self._refused[payment.payment_id], self._payments[payment.payment_id]
         self._payments[payment.payment_id] = payment
-        while len(self._refused) > MOST_REFUSED:
-            oldest = next(iter(self._refused))
+        dropped = list(self._refused)[: max(0, len(self._refused) - MOST_REFUSED)]
+        for oldest in dropped:
             del self._refused[oldest], self._payments[oldest]
+        if to_report:
+            self._to_report.add(payment.payment_id)
+        self._keep(payment, dropped)
         self.touch()
+
+    def reported(self, payment: Payment) -> None:
+        """Note that the report of a payment is delivered or given up, unless there is another one by now."""
+        now = self._payments[payment.payment_id]
+        if now.state == payment.state:
+            self._to_report.discard(payment.payment_id)
+            self._keep(now)
+
+    def close(self) -> None:
+        """Let go of the file; what changes from now on is forgotten."""
+        shelf, self._shelf = self._shelf, None
+        if shelf is not None:
+            shelf.close()
+
+    def _keep(self, payment: Payment, dropped: Sequence[str] = ()) -> None:
+        if self._shelf is None:
+            return
+        name = payment.payment_id
+        due = written(_TO_REPORT, name, name) if name in self._to_report else erased(_TO_REPORT, name)
+        self._shelf.keep([written(_PAYMENT, name, payment), due, *(erased(_PAYMENT, each) for each in dropped)])
 
     def note(
         self,

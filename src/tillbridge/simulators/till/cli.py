@@ -35,6 +35,7 @@ def till(
     report_retries: Annotated[int, typer.Option(min=0, max=100, help="Repetitions of a failed report")] = 0,
     auto: Annotated[Habit, typer.Option(help="Let the till act by itself")] = "off",
     auto_after: Annotated[float, typer.Option(min=0, help="Seconds that it takes to act")] = 1.0,
+    state: Annotated[Path | None, typer.Option(help="File that keeps the payments for the next time")] = None,
 ) -> None:
     """Run a simulated Ceepos register server with a till page, until it is interrupted."""
     try:
@@ -49,6 +50,7 @@ def till(
             report_retries=report_retries,
             report_ca=report_ca,
             autopilot=Autopilot(auto, auto_after),
+            state=state,
         )
         uvloop.run(serve(settings, host, port, _tls(certificate, key, client_ca), _say))
     except (SettingsError, ValueError, OSError) as error:

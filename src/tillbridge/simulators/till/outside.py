@@ -16,9 +16,9 @@ def wall_clock() -> datetime:
     return datetime.now().astimezone()
 
 
-def numbered_receipts(prefix: str = "K") -> Callable[[], str]:
+def numbered_receipts(prefix: str = "K", first: int = 1) -> Callable[[], str]:
     """Return a source of receipt numbers: K000001, K000002 and so on."""
-    numbers = itertools.count(1)
+    numbers = itertools.count(first)
     return lambda: f"{prefix}{next(numbers):06}"
 
 

@@ -24,8 +24,8 @@ class TillSettings:
     """Describe the one account (`source` and `secret`) and its tills.
 
     `offices` gives each till's number its name. `products` are the known product codes; None knows all.
-    `report_retries` counts the repetitions of a report that was not answered 2xx. Raises ValueError for values
-    that cannot work.
+    `report_retries` counts the repetitions of a report that was not answered 2xx. With a `state` file the payments,
+    and the reports that are due, outlive the process. Raises ValueError for values that cannot work.
     """
 
     source: str
@@ -41,6 +41,7 @@ class TillSettings:
     report_ca: Path | None = None
     autopilot: Autopilot = field(default_factory=Autopilot)
     max_payments: int = 100_000
+    state: Path | None = None
 
     def __post_init__(self) -> None:
         if not (self.source and self.secret and self.offices):

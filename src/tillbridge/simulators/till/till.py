@@ -50,14 +50,17 @@ class _Live:
 
 
 class Till:
-    """Be one register server with its tills. Everything runs on one event loop; `open` first, `close` last."""
+    """Be one register server with its tills. Everything runs on one event loop; `open` first, `close` last.
+
+    Making one raises SettingsError where the file that the settings name for its state cannot be used.
+    """
 
     def __init__(
         self, settings: TillSettings, outside: Outside | None = None, reporter: type[Reporter] = Reporter
     ) -> None:
         self.settings = settings
         self.outside = outside or Outside()
-        self.book = Book(settings.max_payments, self.outside.now)
+        self.book = Book(settings.max_payments, self.outside.now, settings.state)
         self.faults = FaultBox()
         self.autopilot = settings.autopilot
         self._background = Background()
@@ -67,14 +70,22 @@ class Till:
         self.closing = False
 
     async def open(self) -> None:
-        """Make ready to report."""
+        """Make ready to report, and go on with what an earlier process has left in the state's file."""
         await self.reporter.open()
+        for payment in self.book:
+            self._live[payment.payment_id] = live = _Live()
+            if payment.state != "waiting":
+                live.decided.set()
+            self._set_alarm(payment)
+            if payment.payment_id in self.book.to_report:
+                self._background.start(self._report(payment, ReportPlan(), live))
 
     async def close(self) -> None:
         """Stop reporting and release every connection."""
         self.hang_up()
         await self._background.close()
         await self.reporter.close()
+        self.book.close()
 
     def hang_up(self) -> None:
         """Drop every held request, so that the server can stop at once."""
@@ -141,7 +152,8 @@ class Till:
     def accept(self, payment_id: str, tender: Tender) -> Payment:
         """Take the money of a waiting payment; raise KeyError for an unknown id, NotNowError if it does not wait."""
         done = paid(self._known(payment_id), tender, self.outside.now())
-        return self._finish(replace(done, receipt_number=self.outside.receipt_number()))
+        numbers = iter(self.outside.receipt_number, None)
+        return self._finish(replace(done, receipt_number=next(each for each in numbers if self._is_new(each))))
 
     def cancel(self, payment_id: str) -> Payment:
         """Cancel a waiting payment; raises like `accept`."""
@@ -161,6 +173,10 @@ class Till:
         for payment in self.book:
             self._set_alarm(payment)
         self.book.touch()
+
+    def _is_new(self, receipt_number: str) -> bool:
+        """Tell whether no earlier process has given this number away."""
+        return receipt_number not in self.book.earlier_receipts
 
     def _known(self, payment_id: str) -> Payment:
         payment = self.book.get(payment_id)
@@ -248,7 +264,7 @@ class Till:
         """Keep a decided payment, wake its held requests and post its report."""
         plan = self.faults.for_report(payment.payment_id)
         payment = self._as_taken(payment, plan)
-        self.book.put(payment)
+        self.book.put(payment, to_report=plan.copies > 0)
         live = self._live[payment.payment_id]
         live.report_first = plan.before_answer
         live.decided.set()
@@ -266,6 +282,7 @@ class Till:
             if live.answering and not plan.before_answer:
                 await asyncio.wait(live.answering)
             await self.reporter.post(payment, plan)
+            self.book.reported(payment)
         finally:
             live.reported.set()
 
