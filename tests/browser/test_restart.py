@@ -12,7 +12,7 @@ from playwright.async_api import Browser
 
 from support.browser import new_page
 from support.clerk import PASSWORD
-from support.mortal import Mortal
+from support.mortal import mortal_bridge
 from tillbridge.bridge_client import BridgeClient
 from tillbridge.composition import database_of
 from tillbridge.demo.setup import HOST
@@ -46,7 +46,7 @@ async def hire(scenery: Scenery) -> None:
 
 
 async def test_the_page_finds_back_to_the_truth_after_the_bridge_was_killed(browser: Browser, scenery: Scenery) -> None:
-    bridge = Mortal(scenery.settings, {})
+    bridge = mortal_bridge(scenery.settings, {})
     async with bridge.alive(), new_page(browser, scenery.address, language="en", expected=CUT_OFF) as page:
         await hire(scenery)
         await page.goto("/")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A bridge as a process of its own that is killed, paused and started again on the same port and database."""
+"""A process of its own that is killed, paused and started again, on the same port and with what it has kept."""
 
 from __future__ import annotations
 
@@ -10,42 +10,66 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, Any
 
-PROGRAM = Path(__file__).with_name("bridge_process.py")
-FOLDERS = os.pathsep.join([str(PROGRAM.parents[2] / "src"), str(PROGRAM.parents[1])])
+from support.patience import PATIENCE_S
+
+FOLDER = Path(__file__).parent
+PYTHON_PATH = os.pathsep.join([str(FOLDER.parents[1] / "src"), str(FOLDER.parent)])
+AGAIN_S = 0.2
+"""After how long a supervised process is started again that could not begin."""
 
 
 @dataclass
 class Mortal:
-    """Hold the settings and limits of a bridge, its process of the moment, and what it has been through."""
+    """Hold a program of this folder with its arguments, its process of the moment, and what it has been through."""
 
-    settings: Path
-    limits: Mapping[str, object]
+    program: str
+    arguments: tuple[str, ...]
+    log: Path | None = None
+    """Where its log goes, if not to where this process's own goes."""
+    supervised: bool = False
+    """Whether it is started again where it cannot begin, as a service is whose database is away."""
     kills: int = 0
+    failed_starts: int = 0
     pauses: list[tuple[float, float]] = field(default_factory=list)
     """From when until when it stood still, in seconds since 1970."""
     process: asyncio.subprocess.Process | None = None
-    log: Path | None = None
-    """Where its log goes, if not to where this process's own goes."""
 
     async def start(self) -> None:
         """Start it and wait until it listens."""
-        command = (sys.executable, str(PROGRAM), str(self.settings), json.dumps(self.limits))
-        environment = os.environ | {"PYTHONPATH": FOLDERS}
-        with contextlib.ExitStack() as stack:
-            log = stack.enter_context(self.log.open("ab")) if self.log is not None else None
+        async with asyncio.timeout(2 * PATIENCE_S):
+            while not await self._listens():
+                assert self.supervised, f"{self.program} did not start"
+                self.failed_starts += 1
+                await asyncio.sleep(AGAIN_S)
+
+    async def _listens(self) -> bool:
+        command = (sys.executable, str(FOLDER / self.program), *self.arguments)
+        with self._log() as log:
             self.process = await asyncio.create_subprocess_exec(
-                *command, stdout=asyncio.subprocess.PIPE, stderr=log, env=environment
+                *command, stdout=asyncio.subprocess.PIPE, stderr=log, env=os.environ | {"PYTHONPATH": PYTHON_PATH}
             )
         assert self.process.stdout is not None
-        assert await self.process.stdout.readline() == b"listening\n"
+        if await self.process.stdout.readline() == b"listening\n":
+            return True
+        await self.process.wait()
+        return False
+
+    @contextlib.contextmanager
+    def _log(self) -> Iterator[IO[bytes] | None]:
+        if self.log is None:
+            yield None
+            return
+        with self.log.open("ab") as log:
+            yield log
 
     @contextlib.asynccontextmanager
     async def alive(self) -> AsyncIterator[None]:
-        """Run the bridge, and leave no process behind whatever the test comes to."""
+        """Run it, and leave no process behind whatever the test comes to."""
         await self.start()
         try:
             yield
@@ -76,3 +100,13 @@ class Mortal:
         assert self.process is not None
         self.process.terminate()
         assert await self.process.wait() == 0
+
+
+def mortal_bridge(settings: Path, limits: Mapping[str, object], **more: Any) -> Mortal:
+    """Make a bridge with these settings and limits."""
+    return Mortal("bridge_process.py", (str(settings), json.dumps(limits)), **more)
+
+
+def mortal_simulator(which: str, port: int, settings: Mapping[str, object], **more: Any) -> Mortal:
+    """Make a register server (`till`) or a library system (`library`) on this port."""
+    return Mortal("simulator_process.py", (which, str(port), json.dumps(settings)), **more)

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,22 +95,42 @@ def kept(folder: Path, **settings: str) -> Iterator[Cluster]:
 
 
 @contextmanager
-def running(made: Cluster, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(made: Cluster, **settings: str) -> Iterator[Server]:
     """Run the server of a cluster that is there."""
-    options = [f"-c{name}={value}" for name, value in (SETTINGS | settings).items()]
-    command = [str(made.programs / "postgres"), f"-D{made.folder}/data", f"-p{made.port}", f"-k{made.folder}", *options]
-    with (made.folder / "log").open("ab") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, user=_user(), cwd="/")
+    server = Server(made, settings)
+    server.start()
     try:
-        _wait_for(made, server)
         yield server
     finally:
-        server.send_signal(signal.SIGINT)  # which ends the connections of whoever still has one
+        server.stop()
+
+
+@dataclass
+class Server:
+    """Hold the process that serves a cluster, which may be stopped in several ways and started again."""
+
+    cluster: Cluster
+    settings: Mapping[str, str]
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it lets somebody in."""
+        made = self.cluster
+        options = [f"-c{name}={value}" for name, value in (SETTINGS | dict(self.settings)).items()]
+        command = [str(made.programs / "postgres"), f"-D{made.folder}/data", f"-p{made.port}", f"-k{made.folder}"]
+        with (made.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen([*command, *options], stdout=log, stderr=log, user=_user(), cwd="/")
+        _wait_for(made, self.process)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End the connections of whoever still has one and stop: by SIGQUIT at once, as after a crash."""
+        assert self.process is not None
+        self.process.send_signal(how)
         try:
-            server.wait(20)
+            self.process.wait(20)
         except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+            self.process.kill()
+            self.process.wait()
 
 
 def unique_name() -> str:

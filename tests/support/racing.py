@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 from sqlalchemy import URL
 
-from support.mortal import Mortal
+from support.mortal import mortal_bridge
 from support.patience import until
 from support.postgres import conninfo
 from tillbridge.demo.setup import HOST, SOURCE
@@ -171,7 +171,7 @@ async def course(folder: Path, database: URL, chance: random.Random) -> AsyncIte
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=unlimited))
         for number, port in enumerate(ports, 1):
             settings = _settings(scenery, number, port, database)
-            bridge = Mortal(settings, LIMITS, log=settings.with_suffix(".log"))
+            bridge = mortal_bridge(settings, LIMITS, log=settings.with_suffix(".log"))
             await stack.enter_async_context(bridge.alive())
         yield Course(scenery, http, (f"http://{HOST}:{ports[0]}", f"http://{HOST}:{ports[1]}"), chance)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import aiohttp
 from aiohttp import web
@@ -18,6 +19,8 @@ COPIES = 2
 PATIENCE = aiohttp.ClientTimeout(total=30)
 """How long a bridge is waited for: one that stands still takes the report from its socket when it goes on."""
 
+Cut = Literal["request", "answer"]
+
 
 @dataclass
 class Relay:
@@ -25,6 +28,9 @@ class Relay:
 
     bridges: Sequence[str]
     statuses: Counter[int | None] = field(default_factory=Counter)
+    planned: deque[Cut] = field(default_factory=deque)
+    """How the next reports are cut off: before they reach a bridge, or before the answer reaches the till."""
+    cuts: Counter[str] = field(default_factory=Counter)
 
     @contextlib.asynccontextmanager
     async def running(self, host: str, port: int) -> AsyncIterator[None]:
@@ -45,12 +51,20 @@ class Relay:
     async def _take(self, request: web.Request) -> web.Response:
         """Answer yes where one bridge has: it is stored then, and all bridges share the store."""
         raw = await request.read()
+        cut = self.planned.popleft() if self.planned else None
+        answers = [] if cut == "request" else await self._handed_on(request.path, raw)
+        self.statuses.update(answers)
+        if cut is not None:
+            self.cuts[cut] += 1
+            if request.transport is not None:
+                request.transport.abort()
+        return web.Response(status=200 if 200 in answers else 503)
+
+    async def _handed_on(self, path: str, raw: bytes) -> list[int | None]:
         connector = aiohttp.TCPConnector(force_close=True)
         async with aiohttp.ClientSession(connector=connector, timeout=PATIENCE) as http:
-            places = [f"{bridge}{request.path}" for bridge in self.bridges] * COPIES
-            answers = await asyncio.gather(*(_post(http, place, raw) for place in places))
-        self.statuses.update(answers)
-        return web.Response(status=200 if 200 in answers else 503)
+            places = [f"{bridge}{path}" for bridge in self.bridges] * COPIES
+            return await asyncio.gather(*(_post(http, place, raw) for place in places))
 
 
 async def _post(http: aiohttp.ClientSession, place: str, raw: bytes) -> int | None:

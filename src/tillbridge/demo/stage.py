@@ -60,17 +60,14 @@ async def set_scenery(folder: Path, port: int, setup: Setup = USUAL, **till: Any
 
     `till` changes the register server's settings (simulators.till.TillSettings).
     """
-    keys = {name: _secret(folder, name) for name in ("ceepos", "koha", "api-key")}
+    keys = make_secrets(folder)
     account = StaffAccount("tillbridge", keys["koha"], password=keys["koha"])
     told = {"api_version": setup.api_version, "order": setup.order} | till
     till_settings = TillSettings(SOURCE, keys["ceepos"], OFFICES, **told)
     library_app = build_app(DemoLibrarySettings(accounts=(account,), plugin=setup.plugin))
     tls = setup.https.server if setup.https else None
     async with serving_library(library_app) as library, running(till_settings, tls=tls) as register_server:
-        (folder / "products.yaml").write_text(PRODUCTS, encoding="utf-8")
-        settings = folder / "tillbridge.toml"
-        text = settings_text(setup, port, library, register_server.protocol_address)
-        settings.write_text(text, encoding="utf-8")
+        settings = write_settings(folder, port, setup, library, register_server.protocol_address)
         yield Scenery(port, library, register_server.address, settings, keys["api-key"])
 
 
@@ -87,6 +84,19 @@ async def set_stage(
         await stack.enter_async_context(serving(make_app(bridge), listener))
         client = await stack.enter_async_context(BridgeClient(scenery.address, scenery.api_key))
         yield Stage(scenery.address, scenery.library, scenery.till, scenery.settings, client, bridge)
+
+
+def make_secrets(folder: Path) -> dict[str, str]:
+    """Make the secrets that the settings name, each in its file, and return them by the files' names."""
+    return {name: _secret(folder, name) for name in ("ceepos", "koha", "api-key")}
+
+
+def write_settings(folder: Path, port: int, setup: Setup, library: str, register_server: str) -> Path:
+    """Write settings and product map of a bridge on `port`; `library` and `register_server` are addresses."""
+    (folder / "products.yaml").write_text(PRODUCTS, encoding="utf-8")
+    settings = folder / "tillbridge.toml"
+    settings.write_text(settings_text(setup, port, library, register_server), encoding="utf-8")
+    return settings
 
 
 def _secret(folder: Path, name: str) -> str:

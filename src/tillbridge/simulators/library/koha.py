@@ -112,6 +112,8 @@ async def record_credit(call: Call) -> Response:
     _no_parameters(call)
     order = credit_order(call.json())
     asked = Asked(call.library.book.patron(call.patron_id).patron_id, order, call.user_id)
+    if call.library.settings.credit_s:
+        await call.library.faults.hold(call.library.settings.credit_s)
     return KohaAnswer(shapes.account_line(await recorded(call.library, asked, call.fault)), 201)
 
 
