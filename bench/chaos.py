@@ -37,7 +37,7 @@ from tillbridge import __version__
 CUSTOMER_S = 8.0
 """How long the slowest customer takes: longer than a lease, so that a sleeper leaves held requests behind."""
 
-GLANCE_S = 3.0
+GLANCE_S = 5.0
 """How often a clerk looks at the screen; to look more often would keep the machine busy with nothing else."""
 
 _console = Console(stderr=True)
@@ -94,7 +94,9 @@ class Figures:
 
     def table(self) -> Table:
         """Return the summary."""
-        table = Table("What", "How often", title=f"Chaos on {self.turmoil.rig.engine}, seed {self.seed}")
+        table = Table(title=f"Chaos on {self.turmoil.rig.engine}, seed {self.seed}")
+        table.add_column("What", no_wrap=True)
+        table.add_column("How often", justify="right", overflow="fold")
         for name, value in self._rows():
             table.add_row(name, f"{value:,}" if isinstance(value, int) else value)
         return table
@@ -141,7 +143,7 @@ async def _watch(turmoil: Turmoil, total: int) -> None:
 async def _run(folder: Path, chosen: argparse.Namespace) -> Figures:
     chance = random.Random(chosen.seed)  # noqa: S311 - a seed that can be had again, no secret
     begun, began = time.monotonic(), datetime.now(UTC)
-    async with open_rig(folder, chosen.engine, chance, CUSTOMER_S) as rig:
+    async with open_rig(folder, chosen.engine, chance, customer_s=CUSTOMER_S) as rig:
         rig.desk.glance_s = GLANCE_S
         until = None if chosen.minutes is None else begun + 60 * chosen.minutes
         turmoil = Turmoil(rig, chance, chosen.payments, chosen.clerks, until)
@@ -161,7 +163,7 @@ def main() -> None:
     parser.add_argument("--payments", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, help="no further customer comes after so many minutes")
-    parser.add_argument("--clerks", type=int, default=120, help="how many payments are under way at once")
+    parser.add_argument("--clerks", type=int, default=150, help="how many payments are under way at once")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--folder", type=Path, help="keep databases and logs in this folder")
     chosen = parser.parse_args()

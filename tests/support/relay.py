@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stand between a till and several bridges, and hand every report on to all of them, more than once."""
+"""Stand between a till and several bridges, and hand every report on to all of them, once or more often."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from aiohttp import web
 
 from tillbridge.listening import listening_socket
 
-COPIES = 2
 PATIENCE = aiohttp.ClientTimeout(total=30)
 """How long a bridge is waited for: one that stands still takes the report from its socket when it goes on."""
 
@@ -27,6 +26,8 @@ class Relay:
     """Count what the bridges answered; None stands for no answer."""
 
     bridges: Sequence[str]
+    copies: int
+    """How often each bridge is given each report."""
     statuses: Counter[int | None] = field(default_factory=Counter)
     planned: deque[Cut] = field(default_factory=deque)
     """How the next reports are cut off: before they reach a bridge, or before the answer reaches the till."""
@@ -63,7 +64,7 @@ class Relay:
     async def _handed_on(self, path: str, raw: bytes) -> list[int | None]:
         connector = aiohttp.TCPConnector(force_close=True)
         async with aiohttp.ClientSession(connector=connector, timeout=PATIENCE) as http:
-            places = [f"{bridge}{path}" for bridge in self.bridges] * COPIES
+            places = [f"{bridge}{path}" for bridge in self.bridges] * self.copies
             return await asyncio.gather(*(_post(http, place, raw) for place in places))
 
 

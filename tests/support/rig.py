@@ -131,14 +131,16 @@ class Ports:
 
 
 @contextlib.asynccontextmanager
-async def open_rig(folder: Path, engine: Engine, chance: random.Random, customer_s: float) -> AsyncIterator[Rig]:
-    """Start everything; customers take up to so many seconds."""
+async def open_rig(
+    folder: Path, engine: Engine, chance: random.Random, *, customer_s: float, copies: int = 1
+) -> AsyncIterator[Rig]:
+    """Start everything; customers take up to `customer_s`, and each bridge is given `copies` of each report."""
     async with contextlib.AsyncExitStack() as stack:
         server = _server(stack) if engine == "postgresql" else None
         ports, keys = _free_ports(bridges=1 if server is None else 2), make_secrets(folder)
         files = _write_settings(folder, ports, None if server is None else server.cluster.url)
         wires = Wire(HOST, ports.to_till, ports.till), Wire(HOST, ports.to_library, ports.library)
-        reports = Relay(ports.addresses)
+        reports = Relay(ports.addresses, copies)
         for part in (wires[0].running(), wires[1].running(), reports.running(HOST, ports.reports)):
             await stack.enter_async_context(part)
         till, library = _till(folder, ports, keys, customer_s), _library(folder, ports, keys)

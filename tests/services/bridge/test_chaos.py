@@ -25,6 +25,9 @@ CLERKS = 24
 CUSTOMER_S = 8.0
 """How long the slowest customer takes: longer than a lease, so that a sleeper leaves held requests behind."""
 
+COPIES = 2
+"""How often each bridge is given each report."""
+
 OFTEN = {"killed": 3}
 """How often a mishap of this group happens, where not once."""
 
@@ -36,7 +39,7 @@ async def test_whatever_happens_each_cent_that_the_till_has_taken_is_booked_once
 ) -> None:
     chance = random.Random(SEED)  # noqa: S311 - a seed that can be had again, no secret
     deck = [mishap for mishap in mishaps(engine) for _ in range(OFTEN.get(mishap.group, 1))]
-    async with open_rig(tmp_path, engine, chance, CUSTOMER_S) as rig:
+    async with open_rig(tmp_path, engine, chance, customer_s=CUSTOMER_S, copies=COPIES) as rig:
         turmoil = Turmoil(rig, chance, PAYMENTS, CLERKS)
         await turmoil.blow(deck)
         outcome = await turmoil.rest()
