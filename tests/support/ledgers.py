@@ -62,11 +62,12 @@ async def read_books(desk: Desk, payments: Sequence[Json]) -> Books:
         till=await desk.at_till("/totals"),
         library=await desk.in_library("/totals"),
         lines={str(line["account_line_id"]): line for line in ledger["lines"]},
-        credits=_valid_credits(ledger["lines"]),
+        credits=valid_credits(ledger["lines"]),
     )
 
 
-def _valid_credits(lines: Sequence[Json]) -> Mapping[str, Sequence[Json]]:
+def valid_credits(lines: Sequence[Json]) -> Mapping[str, Sequence[Json]]:
+    """Find the credits of payments that are not void, by payment."""
     found: defaultdict[str, list[Json]] = defaultdict(list)
     for line in lines:
         reference = _REFERENCE.search(line["note"])
