@@ -25,6 +25,10 @@ from tillbridge.store import tables as t
 from tillbridge.store.reading import StoreForReading
 
 SETTLED_AT_ONCE = 100
+
+NEVER_WAIT = 4
+"""How many clerks go on where the others wait for mishaps that have fallen behind: these want something to hit."""
+
 SANE = frozenset({200, 400, 404, 503, None})
 """What a report may be answered: stored; wrongly signed; of an id that nobody knows; "come again" from a bridge whose
 database is away; nothing from one that is dead or stands still."""
@@ -53,6 +57,8 @@ class Turmoil:
     until: float | None = None
     """When no further customer comes, by the clock that nobody sets; None where only their number counts."""
     done: int = 0
+    mishaps: int = 0
+    """How many mishaps are to happen."""
     happened: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How often each mishap has hit, by its group and name."""
     happening: dict[str, str] = field(default_factory=dict)
@@ -65,19 +71,29 @@ class Turmoil:
             lanes[mishap.lane].append(mishap)
         self.happening = dict.fromkeys(lanes, "")
         numbers = itertools.count(1)
+        self.mishaps = len(deck)
         async with asyncio.TaskGroup() as working:
             for name, lane in lanes.items():
                 chance = random.Random(self.chance.random())  # noqa: S311 - no secret
                 working.create_task(self._deal(name, lane, chance))
-            for _ in range(self.clerks):
-                working.create_task(self._clerk(numbers))
+            for number in range(self.clerks):
+                working.create_task(self._clerk(numbers, waits=number >= NEVER_WAIT))
 
-    async def _clerk(self, numbers: Iterator[int]) -> None:
+    async def _clerk(self, numbers: Iterator[int], *, waits: bool) -> None:
         await asyncio.sleep(self.chance.uniform(0, self.rig.desk.glance_s))
         while self._go_on():
+            if waits and self._ahead:
+                await asyncio.sleep(self.rig.desk.glance_s)
+                continue
             card = await self.rig.desk.patron(next(numbers))
             await self.rig.desk.settle(await self.rig.desk.pay(card))
             self.done += 1
+
+    @property
+    def _ahead(self) -> bool:
+        """Tell whether the payments are ahead of the mishaps, as where the machine is busy with other things."""
+        share = self.happened.total() / self.mishaps
+        return bool(self.happening) and len(self.rig.desk.payments) > self.payments * share + self.clerks
 
     def _go_on(self) -> bool:
         if self.until is not None and time.monotonic() > self.until:

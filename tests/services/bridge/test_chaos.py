@@ -22,13 +22,13 @@ SEED = int(os.environ.get("TILLBRIDGE_TEST_SEED", "1"))
 
 PAYMENTS = 60
 CLERKS = 24
-CUSTOMER_S = 8.0
-"""How long the slowest customer takes: longer than a lease, so that a sleeper leaves held requests behind."""
+CUSTOMER_S: dict[Engine, float] = {"sqlite": 3.0, "postgresql": 8.0}
+"""How long the slowest customer takes: with two bridges longer than a lease, so that a sleeper leaves held requests."""
 
 COPIES = 2
 """How often each bridge is given each report."""
 
-OFTEN = {"killed": 3}
+OFTEN = {"killed": 2}
 """How often a mishap of this group happens, where not once."""
 
 
@@ -39,7 +39,8 @@ async def test_whatever_happens_each_cent_that_the_till_has_taken_is_booked_once
 ) -> None:
     chance = random.Random(SEED)  # noqa: S311 - a seed that can be had again, no secret
     deck = [mishap for mishap in mishaps(engine) for _ in range(OFTEN.get(mishap.group, 1))]
-    async with open_rig(tmp_path, engine, chance, customer_s=CUSTOMER_S, copies=COPIES) as rig:
+    async with open_rig(tmp_path, engine, chance, customer_s=CUSTOMER_S[engine], copies=COPIES) as rig:
+        rig.desk.glance_s = 2.0
         turmoil = Turmoil(rig, chance, PAYMENTS, CLERKS)
         await turmoil.blow(deck)
         outcome = await turmoil.rest()
@@ -51,7 +52,7 @@ def _was_hit(turmoil: Turmoil, outcome: Outcome, deck: list[Mishap]) -> None:
     """Check that there was a storm, with both ends of a payment, and that much of it was settled by itself."""
     assert turmoil.happened.total() == len(deck)
     assert {name for group, name in turmoil.happened} == {mishap.name for mishap in deck}
-    assert {"lost", "booking_unclear", "never_sent", "till_cancelled", "till_refused"} <= outcome.events.keys()
+    assert {"lost", "booking_unclear", "booking_absent", "till_cancelled"} <= outcome.events.keys()
     assert {"clerk_paid", "clerk_cancelled"} & outcome.events.keys(), "reports that were lost are answered by people"
     assert outcome.events["till_paid"] > outcome.events["clerk_paid"]
     assert {"paid", "cancelled"} <= {payment["collection"] for payment in outcome.payments}
