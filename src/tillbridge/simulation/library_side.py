@@ -216,6 +216,7 @@ class WatchedPairs(Pairs):
             one, two = (str(payment_of(each.order.note)) for each in ours)
             self._side.at_once.append((one, two))
         elif ours:
+            self._side.raced.add(str(payment_of(ours[0].order.note)))
             self._tell(waiting.encounter, both, ours[0])
         return super().second(book, asked)
 

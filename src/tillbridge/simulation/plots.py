@@ -16,6 +16,7 @@ Beat = tuple[float, str, float | None]
 
 _LOST = (-0.5, "harm_till", pick_of(mishaps.TILL_HARMS, "answer_lost"))
 _REFUSED = (-0.5, "harm_till", pick_of(mishaps.TILL_HARMS, "refused"))
+_UNREACHABLE = (-0.5, "harm_till", pick_of(mishaps.TILL_HARMS, "unreachable"))
 _CREDIT = tuple(
     (15.0, "harm_write", pick_of(mishaps.WRITE_HARMS, harm)) for harm in ("lost", "proxy", "proxy_after", "answer_lost")
 )
@@ -54,7 +55,10 @@ PLOTS: Mapping[str, tuple[Beat, ...]] = {
         (99.0, "lie", None),
     ),
     "nothing is sent, and the till has it": (*[_REFUSED] * 5, (2.0, "lie", None)),
-    "nothing was sent, and the till has it": (*[_REFUSED] * 5, (2.0, "cancel", None), (30.0, "lie", None)),
+    "nothing was sent, and the till has it": (*[_REFUSED] * 5, (2.0, "cancel", None), (30.0, "lie", _SAYS[1])),
+    "nobody is connected, and the till says paid": (*[_UNREACHABLE] * 9, (1.0, "lie", _SAYS[1])),
+    "nobody is connected, and the till says something": (*[_UNREACHABLE] * 9, (1.0, "lie", None)),
+    "nobody knows, and the till refuses": (_LOST, (20.0, "lie", _SAYS[99])),
     "refused": (_till("status_99"), (20.0, "lie", None), (30.0, "lie", None)),
     "taken back before it is booked": ((10.0, "koha_away", 0.1), (20.0, "pay", None), (40.0, "take_back", None)),
     "taken back after it could not be booked": (
@@ -101,6 +105,11 @@ PLOTS: Mapping[str, tuple[Beat, ...]] = {
     "a librarian takes money while the credit is at work": ((10.0, "meet_librarian", None), (20.0, "pay", None)),
     "another bridge books at the same time": ((10.0, "meet_other_bridge", None), (20.0, "pay", None)),
     "sleeps too long before the credit": ((15.0, "oversleep", None), (20.0, "pay", None)),
+    "sleeps too long before the credit, and the till takes it back": (
+        (15.0, "oversleep", None),
+        (20.0, "pay", None),
+        (60.0, "take_back", None),
+    ),
     "the receipt of another payment is typed": (
         _LOST,
         (4.0, "harm_till", pick_of(mishaps.TILL_HARMS, "answer_lost")),
@@ -120,6 +129,7 @@ PLOTS: Mapping[str, tuple[Beat, ...]] = {
     "dies at the booking": ((19.9, "crash", None), (20.0, "pay", None)),
     "sleeps at the booking": ((19.9, "sleep", None), (20.0, "pay", None)),
     "rounded": ((10.0, "other_sum", None), (20.0, "pay", None)),
+    "another sum is taken": ((10.0, "other_sum", 0.99), (20.0, "pay", None)),
 }
 
 
