@@ -9,6 +9,7 @@ was heard to say what was not so, or what a person has said, decided or voided s
 
 from __future__ import annotations
 
+from collections.abc import Collection as Several
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +17,7 @@ from decimal import Decimal
 from tillbridge.domain.history import Event
 from tillbridge.domain.lifecycle import Booking, Collection, Heard
 from tillbridge.domain.money import exact_of
+from tillbridge.service.collecting import BOOKING_CASES
 from tillbridge.service.store_port import CaseKind
 from tillbridge.simulation.rules import OURS, Held, need
 from tillbridge.simulation.stage import Stage
@@ -26,6 +28,7 @@ from tillbridge.store.transaction import SqlTransaction
 OUTCOMES = ("clerk_paid", "clerk_cancelled", "settled")
 """Events by which a person says what the till has, or lets a contradiction stand."""
 
+_ONE_TOO_MANY = (CaseKind.BOOKED_TWICE, CaseKind.VOID_BY_HAND)
 _TRUE = {"paid": Heard.TILL_PAID, "cancelled": Heard.TILL_CANCELLED, "taken_back": Heard.TILL_CANCELLED}
 
 
@@ -60,6 +63,8 @@ def _check_worlds(stage: Stage, held: Held) -> None:
     for reference in {line.note.rsplit(" ", 1)[-1] for line in stage.library.credits_of(held.payment.id)}:
         stage.check_worlds(reference)
     check_heard(held, stage.till.said.get(held.payment.id, ()))
+    listed = held.payment.id not in stage.library.spilled or _has_had(stage, held, BOOKING_CASES)
+    need(listed, f"{held.payment.id}: its money has spilled over to another charge, and nobody was told")
 
 
 def _compared(stage: Stage, held: Held) -> Sums:
@@ -123,7 +128,7 @@ def _why_library(stage: Stage, held: Held, less: Decimal) -> str:
         return "a librarian has voided a credit"
     if payment.booking is Booking.REVERSED and _last(held, ("booking_reversal_seen",)) >= 0:
         return "a person has said that it was taken back"
-    if payment.id in stage.library.overslept and less < 0 and _was_told_of(stage, held):
+    if payment.id in stage.library.overslept and less < 0 and _has_had(stage, held, _ONE_TOO_MANY):
         return "a process slept for too long with a credit in its hand, and people were told"
     return ""
 
@@ -136,9 +141,10 @@ def _settled_by_hand(held: Held) -> Decimal:
     return sum((Decimal(part) for part in parts.values()), Decimal(0))
 
 
-def _was_told_of(stage: Stage, held: Held) -> bool:
+def _has_had(stage: Stage, held: Held, kinds: Several[CaseKind]) -> bool:
+    """Tell whether the payment has ever had a case of one of these kinds."""
     cases = stage.look(lambda connection: SqlTransaction(connection).cases_of(held.payment.id))
-    return any(case.kind in (CaseKind.BOOKED_TWICE, CaseKind.VOID_BY_HAND) for case in cases)
+    return any(case.kind in kinds for case in cases)
 
 
 def _last(held: Held, kinds: Sequence[str]) -> int:

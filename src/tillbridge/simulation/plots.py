@@ -91,6 +91,11 @@ PLOTS: Mapping[str, tuple[Beat, ...]] = {
         (70.0, "pay_newest", None),
     ),
     "the charge changes": ((10.0, "change_charge", None), (20.0, "pay", None)),
+    "the charge is written off while the credit is on its way": (
+        (15.0, "slow_write", 0.1),
+        (20.0, "pay", None),
+        (30.0, "change_charge", 0.4),
+    ),
     "the credit is lost": (_CREDIT[0], (20.0, "pay", None)),
     "the credit is lost behind a proxy": (_CREDIT[1], (20.0, "pay", None)),
     "the credit's answer is lost behind a proxy": (_CREDIT[2], (20.0, "pay", None)),
