@@ -18,7 +18,9 @@ from tillbridge.service.sending import Sending
 from tillbridge.service.store_port import Task, Transaction
 from tillbridge.simulation.points import Points
 
-STRIDE = 41
+pytestmark = pytest.mark.timeout(600)
+
+STRIDE = 83
 """A process dies at every so manyth point, which is another one in each kind."""
 POSTGRES_STRIDE = 151
 
