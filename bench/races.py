@@ -48,7 +48,7 @@ def table(done: Sequence[Raced]) -> Table:
     made.add_column("violations", justify="right")
     for each in done:
         ends = ", ".join(f"{outcome}: {count}" for outcome, count in sorted(each.outcomes.items()))
-        made.add_row(each.race, str(each.rounds), ends, str(len(each.violations)))
+        made.add_row(each.race, str(each.rounds), ends, str(each.violations))
     return made
 
 
@@ -67,8 +67,8 @@ def main() -> int:
     done = asyncio.run(raced(names, asked.rounds, asked.seed))
     Console(width=120, highlight=False).print(table(done))
     for each in done:
-        for violation in each.violations[:10]:
-            print(f"{each.race}: {violation}")
+        for rule in each.broken[:10]:
+            print(f"{each.race}: {rule}")
     if asked.json is not None:
         text = json.dumps([asdict(each) for each in done], indent=1, ensure_ascii=False)
         asked.json.write_text(f"{text}\n", encoding="utf-8")

@@ -228,8 +228,10 @@ class Raced:
     race: str
     rounds: int
     outcomes: Mapping[str, int]
-    violations: Sequence[str]
+    violations: int
     seconds: float
+    broken: Sequence[str]
+    """Each rule that was broken, once for each time."""
 
 
 async def run(name: str, course: Course, rounds: int) -> Raced:
@@ -243,4 +245,5 @@ async def run(name: str, course: Course, rounds: int) -> Raced:
     till, library = await course.totals()
     if till != library:
         violations.append(f"the till has {till} cents, the library has {library}")
-    return Raced(name, rounds, dict(outcomes), violations, round(time.monotonic() - begun, 1))
+    seconds = round(time.monotonic() - begun, 1)
+    return Raced(name, rounds, dict(outcomes), len(violations), seconds, violations)
