@@ -25,8 +25,11 @@ from tillbridge.simulation.store import InlineStore, OneAtATime
 from tillbridge.simulation.telling import Telling
 
 SEED = 1
-AFTER_S = 60.0
-"""How long it goes on by itself before honest people look at what is left."""
+AFTER_S = 25.0
+"""How long it goes on by itself, and how long then with no fault any more, before honest people look at what is left.
+
+Whoever died is started again by then.
+"""
 
 OpenStore = Callable[[Points], OneAtATime]
 
@@ -79,11 +82,10 @@ async def _lived(stage: Stage, kind: Kind) -> Sums:
 async def _at_rest(stage: Stage) -> Sums:
     """Let all come to rest, once more where a process died on the way and is started again."""
     await asyncio.sleep(AFTER_S)
-    sums = await come_to_rest(stage)
+    sums = await come_to_rest(stage, AFTER_S)
     if all(process.life.alive for process in stage.fleet.processes.values()):
         return sums
-    await asyncio.sleep(AFTER_S)
-    return await come_to_rest(stage)
+    return await come_to_rest(stage, AFTER_S)
 
 
 def _compare(sums: Sums, *expected: tuple[int, int | Decimal]) -> None:

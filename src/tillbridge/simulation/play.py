@@ -22,7 +22,7 @@ from tillbridge.simulation.loop import StuckError
 from tillbridge.simulation.rules import BrokenRule, need, no_words_in
 from tillbridge.simulation.saying import GOOD
 from tillbridge.simulation.script import Script, Step
-from tillbridge.simulation.settling import Settlers
+from tillbridge.simulation.settling import ROUND_S, Settlers
 from tillbridge.simulation.stage import Stage
 from tillbridge.simulation.telling import Telling
 
@@ -101,9 +101,9 @@ async def begin(stage: Stage) -> None:
         await stage.fleet.start(number)
 
 
-async def come_to_rest(stage: Stage) -> Sums:
-    """Let honest people settle what is open; return what there is then, held to every rule."""
-    everything = await Settlers(stage).settle()
+async def come_to_rest(stage: Stage, first_s: float = ROUND_S) -> Sums:
+    """Let honest people settle what is open, after so many seconds; return what there is then, held to every rule."""
+    everything = await Settlers(stage).settle(first_s)
     for held in everything:
         stage.look_at(held.payment.id)
     stage.people.check_listed()

@@ -50,8 +50,11 @@ class Settlers:
         self._stage = stage
         self._looks: dict[int, int] = {}
 
-    async def settle(self) -> list[Held]:
-        """End the faults, and go on until all is at rest; raise BrokenRule where it never is."""
+    async def settle(self, first_s: float = ROUND_S) -> list[Held]:
+        """End the faults, and go on until all is at rest; raise BrokenRule where it never is.
+
+        People look for the first time after `first_s` seconds.
+        """
         stage = self._stage
         stage.telling.say("from here on nothing fails any more")
         stage.wires.heal()
@@ -64,8 +67,8 @@ class Settlers:
         for process in stage.fleet.processes.values():
             process.dies_in = process.sleeps_in = None
         stage.people.check_waiting(stage.loop.time(), stage.loop.time())
-        for _ in range(MOST_ROUNDS):
-            await asyncio.sleep(ROUND_S)
+        for n in range(MOST_ROUNDS):
+            await asyncio.sleep(ROUND_S if n else first_s)
             everything = self._look()
             self._check_in_time(everything)
             if await self._at_rest(everything):
