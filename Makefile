@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help demo test crashes races lint screenshots kpz clean
+.PHONY: help demo test crashes races soak reliability lint screenshots kpz clean
 
 bin := .venv/bin
 
@@ -46,6 +46,14 @@ crashes: ## Let a process die at every point of every kind of payment, for half 
 races: ## Let two bridges on one PostgreSQL race for the same payments, a thousand times each (ARGS=...: options)
 	@scripts/setup test
 	@$(bin)/python bench/races.py $(ARGS)
+
+soak: ## Run every proof in its long form, for hours, and write RELIABILITY.md (ARGS=...: options)
+	@scripts/setup test
+	@$(bin)/python bench/soak.py $(ARGS)
+
+reliability: ## Write RELIABILITY.md from the last results of make soak
+	@scripts/setup test
+	@$(bin)/python bench/reliability.py
 
 lint: ## Check style and types alone
 	@scripts/setup test

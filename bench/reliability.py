@@ -54,11 +54,9 @@ def simulated(results: Mapping[str, Any]) -> str:
         "seeds": f"{results['seeds'][0]:,} to {results['seeds'][1]:,}",
         "payments": results["payments"],
         "simulated hours": round(results["simulated_s"] / 3600),
-        "payments a second, of each processor": results["payments_per_s"],
         "seeds that break a rule": len(results["broken"]),
     }
-    counts = (("Faults that hit", "faults"), ("Transitions taken", "transitions"), ("Open cases", "cases"))
-    folded = (_folded(title, table(("", "times"), results[key].items())) for title, key in counts)
+    folded = (_folded(title, table(("", "times"), counts.items())) for title, counts in results["tables"].items())
     return table(("", ""), sums.items()) + "".join(folded)
 
 
@@ -86,13 +84,28 @@ def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
+def stormed(results: Mapping[str, Any]) -> str:
+    """Tell what was left of the payments when everything had happened to the processes."""
+    sums = {
+        "payments": results["payments"],
+        "payments a second": results["payments_per_s"],
+        "how they were collected": _counted(results["collections"]),
+        "how they were booked": _counted(results["bookings"]),
+        "open cases that people settled": _counted(results["cases"]),
+        "taken by the till, cents": results["till_minor"],
+        "collected by the bridge, cents": results["bridge_minor"],
+        "booked in the library, cents": results["library_minor"],
+        "differences": len(results["differences"]),
+        "history": results["history"],
+    }
+    mishaps = ((kind, what, times) for kind, counts in results["mishaps"].items() for what, times in counts.items())
+    folded = _folded("What happened to them", table(("", "", "times"), mishaps))
+    return table(("", ""), sums.items()) + folded
+
+
 def figures(results: Mapping[str, Any]) -> str:
-    """Write figures under their names; a figure of several parts stands in one line."""
-    rows = (
-        (name.replace("_", " "), _counted(value) if isinstance(value, dict) else value)
-        for name, value in results.items()
-    )
-    return table(("", ""), rows)
+    """Write figures under their names."""
+    return table(("", ""), ((name.replace("_", " "), value) for name, value in results.items()))
 
 
 PARTS = (
@@ -133,14 +146,14 @@ PARTS = (
         "Bridge, register server and library as processes of their own over TCP: "
         "killed, paused and cut off from each other at random.",
         "make soak ARGS='--only chaos-sqlite'",
-        figures,
+        stormed,
     ),
     Part(
         "chaos-postgresql",
         "Chaos on PostgreSQL",
         "The same with two bridges and one database server, which is restarted too.",
         "make soak ARGS='--only chaos-postgresql'",
-        figures,
+        stormed,
     ),
     Part(
         "mutants",

@@ -37,7 +37,7 @@ def commands(*, minutes: int, payments: int, rounds: int, jobs: int) -> dict[str
     chaos = [*python, "bench/chaos.py", "--payments", str(payments), "--engine"]
     return {
         "canary": [*python, "tests/simulation/canary.py", "--jobs", str(jobs)],
-        "crashes": [*python, "bench/crashes.py"],
+        "crashes": [*python, "bench/crashes.py", "--jobs", str(jobs)],
         "races": [*python, "bench/races.py", "--rounds", str(rounds)],
         "chaos-sqlite": [*chaos, "sqlite"],
         "chaos-postgresql": [*chaos, "postgresql"],

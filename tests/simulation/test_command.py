@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,17 @@ from tillbridge.simulation.script import read_script
 pytestmark = pytest.mark.timeout(300)
 
 
-def test_a_range_of_seeds_is_summed_up() -> None:
-    result = CliRunner().invoke(app, ["simulate", "--seeds", "0..3"])
+def test_a_range_of_seeds_is_summed_up(tmp_path: Path) -> None:
+    written = tmp_path / "seeds.json"
+    result = CliRunner().invoke(app, ["simulate", "--seeds", "0..3", "--json", str(written)])
     assert result.exit_code == 0, result.output
     assert "4 seeds" in result.output
     assert "Transitions taken" in result.output
     assert "Never reached" in result.output  # four seeds are not enough, and do not fail for it
+    document = json.loads(written.read_text())
+    assert (document["seeds"], document["broken"]) == ([0, 3], {})
+    assert f"{document['payments']} payments" in result.output
+    assert document["tables"]["Transitions taken"]["created + send"] > 0
 
 
 @pytest.mark.parametrize("arguments", [[], ["--seed", "1", "--seeds", "0..1"], ["--seeds", "9..1"], ["--seeds", "all"]])

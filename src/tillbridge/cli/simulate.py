@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -37,13 +38,17 @@ def simulate(
     keep: Annotated[
         Path | None, typer.Option(help="Write the script of a failing run here, as short as it gets")
     ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the counts of --seeds here, as JSON")] = None,
 ) -> None:
     """Run the bridge through faults in virtual time: what a seed does, it does again, byte by byte."""
     if sum(given is not None for given in (seed, seeds, script)) != 1:
         typer.echo("tillbridge simulate: give one of --seed, --seeds and --script", err=True)
         raise typer.Exit(2)
     try:
-        ok = _many(_range(seeds), jobs, keep) if seeds is not None else _one(_script(seed, script), keep, trace=trace)
+        if seeds is not None:
+            ok = _many(_range(seeds), jobs, keep, json)
+        else:
+            ok = _one(_script(seed, script), keep, trace=trace)
     except SettingsError as error:
         typer.echo(f"tillbridge simulate: {error}", err=True)
         raise typer.Exit(2) from error
@@ -96,8 +101,11 @@ def _explain(failing: Outcome, keep: Path | None) -> None:
         typer.echo(f"Written to {keep}; play it with tillbridge simulate --script {keep}")
 
 
-def _many(seeds: range, jobs: int, keep: Path | None) -> bool:
+def _many(seeds: range, jobs: int, keep: Path | None, written: Path | None) -> bool:
     tally = _run(seeds, jobs)
+    if written is not None:
+        text = dumps({"seeds": [seeds[0], seeds[-1]], **tally.document()}, indent=1, ensure_ascii=False)
+        written.write_text(f"{text}\n", encoding="utf-8")
     typer.echo(
         f"{tally.seeds} seeds, {tally.payments} payments, {tally.seconds / 3600:.0f} simulated hours, "
         f"{len(tally.broken)} seeds that break a rule."

@@ -36,6 +36,14 @@ class Tally:
         for table, counted in other.counts.items():
             self.counts[table].update(counted)
 
+    def document(self) -> dict[str, object]:
+        """Return the sums as what JSON can hold; simulated time is in seconds."""
+        tables = {
+            table: {name: counted[name] for name in (TABLES[table] or counted)}
+            for table, counted in self.counts.items()
+        }
+        return {"payments": self.payments, "simulated_s": round(self.seconds), "broken": self.broken, "tables": tables}
+
     def missing(self) -> list[str]:
         """List what no seed has reached and should, and what one has reached although it is said that none can."""
         never = [name for table, names in TABLES.items() for name in names if not self.counts[table][name]]

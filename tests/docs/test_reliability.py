@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RUN = {"day": "2026-11-30", "commit": "abc1234", "machine": "2 processors", "lasted": "70 minutes"}
+SEEDS = {
+    "seeds": [1, 1000],
+    "payments": 2500,
+    "simulated_s": 7_200_000,
+    "broken": {},
+    "tables": {"Faults that hit": {"1 request lost": 77}},
+}
+
+
+def written(repository: Path, folder: Path, *results: tuple[str, Any]) -> str:
+    for name, result in results:
+        (folder / f"{name}.json").write_text(json.dumps({"run": RUN, "results": result}))
+    command = "import sys; sys.path.insert(0, 'bench'); import reliability; from pathlib import Path; "
+    shown = subprocess.run(
+        [sys.executable, "-c", f"{command}print(reliability.page(Path(sys.argv[1])), end='')", str(folder)],
+        cwd=repository,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return shown.stdout
+
+
+def test_the_page_is_what_the_last_results_make(repository: Path) -> None:
+    kept = (repository / "RELIABILITY.md").read_text(encoding="utf-8")
+    assert kept == written(repository, repository / "bench/results")
+
+
+def test_what_was_not_run_is_not_claimed(repository: Path, tmp_path: Path) -> None:
+    page = written(repository, tmp_path)
+    assert "Not run yet" in page
+    assert "| payments |" not in page
+
+
+def test_results_stand_with_the_day_and_the_version_that_they_are_of(repository: Path, tmp_path: Path) -> None:
+    page = written(repository, tmp_path, ("simulate", SEEDS))
+    assert "2026-11-30, version abc1234, 2 processors, 70 minutes." in page
+    assert "| payments | 2,500 |" in page
+    assert "| 1 request lost | 77 |" in page
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_a_bug_that_was_not_found_is_not_counted(repository: Path, tmp_path: Path, found: bool) -> None:
+    page = written(
+        repository, tmp_path, ("canary", [{"bug": "b", "rule": "r", "seeds": 3, "limit": 200, "found": found}])
+    )
+    assert f"{int(found)} of 1 were found." in page
