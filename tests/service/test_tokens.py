@@ -116,7 +116,7 @@ CLAIMS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("changes", CLAIMS, ids=str)
+@pytest.mark.parametrize("changes", CLAIMS, ids=[f"{'-'.join(each)}-{n}" for n, each in enumerate(CLAIMS)])
 def test_a_token_for_others_by_others_or_of_no_time_is_refused(changes: dict[str, Any]) -> None:
     assert refused(token_of(pay_claims(**changes))) == "bad_token"
 
