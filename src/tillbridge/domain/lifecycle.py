@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one transition table: which state follows which fact, for collection and for booking.
+"""The one transition table: which state follows which fact, for collection, for booking, and for a refund.
 
 *Collected* (did the till take the money?) and *booked* (does the library system have it?) are two machines that
-never share a column. What is not in a table does not happen.
+never share a column; money that is given back has a third one. What is not in a table does not happen.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class Heard(StrEnum):
     TILL_REFUSED = "till_refused"
     CLERK_PAID = "clerk_paid"
     CLERK_CANCELLED = "clerk_cancelled"
+    GIVEN_BACK = "given_back"
 
 
 class Done(StrEnum):
@@ -77,6 +78,35 @@ class Done(StrEnum):
     REVERSAL_STARTED = "reversal_started"
     REVERSAL_UNCLEAR = "reversal_unclear"
     REVERSAL_SEEN = "reversal_seen"
+
+
+class RefundState(StrEnum):
+    """Say how far money is on its way back to the customer: first at the till, then in the library system."""
+
+    ASKED = "asked"
+    DUE = "due"
+    RECORDING = "recording"
+    RECORDED = "recorded"
+    UNKNOWN = "unknown"
+    BLOCKED = "blocked"
+    WITHDRAWN = "withdrawn"
+    TAKEN_BACK = "taken_back"
+    SETTLED = "settled"
+
+
+class RefundStep(StrEnum):
+    """Name what may happen to a refund."""
+
+    GIVEN_BACK = "given_back"
+    WITHDRAW = "withdraw"
+    TAKE_BACK = "take_back"
+    START = "start"
+    CONFIRMED = "confirmed"
+    UNCLEAR = "unclear"
+    ABSENT = "absent"
+    BLOCK = "block"
+    TRY_AGAIN = "try_again"
+    SETTLED_BY_HAND = "settled_by_hand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +179,9 @@ COLLECTION: dict[tuple[Standing, Heard], Standing | Reaction] = {
     (UNKNOWN, Heard.CLERK_CANCELLED): CANCELLED_CLERK,
     (CANCELLED_TILL, Heard.CLERK_PAID): PAID_CLERK,
     (PAID_CLERK, Heard.CLERK_CANCELLED): REVERSED_CLERK,
+    # A person's word that the till has given all of it back, with the number of its receipt.
+    (PAID_TILL, Heard.GIVEN_BACK): REVERSED_CLERK,
+    (PAID_CLERK, Heard.GIVEN_BACK): REVERSED_CLERK,
 }
 
 BOOKING: dict[tuple[Booking, Done], Booking] = {
@@ -176,6 +209,23 @@ BOOKING: dict[tuple[Booking, Done], Booking] = {
     (Booking.REVERSING, Done.REVERSAL_SEEN): Booking.REVERSED,
 }  # fmt: skip
 
+REFUND: dict[tuple[RefundState, RefundStep], RefundState] = {
+    (RefundState.ASKED, RefundStep.GIVEN_BACK): RefundState.DUE,
+    (RefundState.ASKED, RefundStep.WITHDRAW): RefundState.WITHDRAWN,
+    (RefundState.ASKED, RefundStep.TAKE_BACK): RefundState.TAKEN_BACK,
+    (RefundState.DUE, RefundStep.START): RefundState.RECORDING,
+    (RefundState.RECORDING, RefundStep.CONFIRMED): RefundState.RECORDED,
+    (RefundState.RECORDING, RefundStep.UNCLEAR): RefundState.UNKNOWN,
+    (RefundState.RECORDING, RefundStep.ABSENT): RefundState.DUE,
+    (RefundState.RECORDING, RefundStep.BLOCK): RefundState.BLOCKED,
+    (RefundState.UNKNOWN, RefundStep.START): RefundState.RECORDING,
+    (RefundState.UNKNOWN, RefundStep.SETTLED_BY_HAND): RefundState.SETTLED,
+    (RefundState.DUE, RefundStep.SETTLED_BY_HAND): RefundState.SETTLED,
+    (RefundState.BLOCKED, RefundStep.TRY_AGAIN): RefundState.DUE,
+    (RefundState.BLOCKED, RefundStep.SETTLED_BY_HAND): RefundState.SETTLED,
+}
+"""There is no arrow from `unknown` but to ask again: the library system knows a refund by its reference."""
+
 UNDECIDED = frozenset({Collection.CREATED, Collection.SENDING, Collection.AT_REGISTER, Collection.UNKNOWN})
 """Collections of which nobody has said yet how they ended."""
 
@@ -186,8 +236,17 @@ IN_DOUBT = frozenset({Booking.BOOKING, Booking.UNKNOWN})
 """Bookings that must be settled before anything else may happen to the patron's account."""
 
 
+REFUND_OPEN = frozenset(
+    {RefundState.ASKED, RefundState.DUE, RefundState.RECORDING, RefundState.UNKNOWN, RefundState.BLOCKED}
+)
+"""Refunds of which something is still to be done; a payment has one of them at a time."""
+
+NOTHING_GIVEN = frozenset({RefundState.WITHDRAWN, RefundState.TAKEN_BACK})
+"""Refunds that came to nothing of their own: no money was given back, or the whole payment was taken back."""
+
+
 class NotInTheTable(ValueError):  # noqa: N818 - reads as the sentence it is
-    """Say that a booking cannot go on like this from where it is."""
+    """Say that a booking or a refund cannot go on like this from where it is."""
 
 
 def hear(standing: Standing, heard: Heard) -> Standing | Reaction:
@@ -203,9 +262,21 @@ def advance(booking: Booking, done: Done) -> Booking:
         raise NotInTheTable(f"a booking that is {booking} cannot hear {done}") from None
 
 
-def diagram() -> str:
-    """Write both machines as Mermaid state diagrams; the page in the docs is made from this."""
-    return "\n".join(("```mermaid", *_collection_lines(), "```", "", "```mermaid", *_booking_lines(), "```", ""))
+def advance_refund(state: RefundState, step: RefundStep) -> RefundState:
+    """Return the refund's state that follows; raise NotInTheTable where there is no row."""
+    try:
+        return REFUND[state, step]
+    except KeyError:
+        raise NotInTheTable(f"a refund that is {state} cannot hear {step}") from None
+
+
+def diagrams() -> tuple[str, str, str]:
+    """Write the machines of collection, booking and refund as Mermaid state diagrams, for the page in the docs."""
+    return _mermaid(_collection_lines()), _mermaid(_booking_lines()), _mermaid(_refund_lines())
+
+
+def _mermaid(lines: list[str]) -> str:
+    return "\n".join(("```mermaid", *lines, "```"))
 
 
 def _collection_lines() -> list[str]:
@@ -218,6 +289,11 @@ def _collection_lines() -> list[str]:
 def _booking_lines() -> list[str]:
     arrows = [f"    {state} --> {to}: {done}" for (state, done), to in BOOKING.items()]
     return ["stateDiagram-v2", f"    [*] --> {Booking.NONE}", *arrows]
+
+
+def _refund_lines() -> list[str]:
+    arrows = [f"    {state} --> {to}: {step}" for (state, step), to in REFUND.items()]
+    return ["stateDiagram-v2", f"    [*] --> {RefundState.ASKED}", *arrows]
 
 
 def _node(standing: Standing) -> str:

@@ -17,6 +17,7 @@ from tillbridge.service.counting_port import Counting, Tally
 from tillbridge.service.finding_port import SEARCH_LIMIT_S, Finding
 from tillbridge.service.hand_over_port import HandOvers
 from tillbridge.service.people_port import People
+from tillbridge.service.refund_port import Refunds
 from tillbridge.service.register_port import Payer
 
 T = TypeVar("T")
@@ -33,6 +34,7 @@ class TaskKind(StrEnum):
     BOOK = "book"
     LOOK_UP = "look_up"
     REVERSE = "reverse"
+    REFUND = "refund"
     SEAL = "seal"
     ALARM = "alarm"
 
@@ -68,6 +70,8 @@ class CaseKind(StrEnum):
     PATRON_GONE = "patron_gone"
     REFUSED_BY_LIBRARY = "refused_by_library"
     VOID_BY_HAND = "void_by_hand"
+    REFUND_UNDECIDED = "refund_undecided"
+    REFUND_NOT_RECORDED = "refund_not_recorded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,7 @@ class Placed:
     event: Event
 
 
-class Transaction(Administration, Counting, Finding, HandOvers, People, Protocol):
+class Transaction(Administration, Counting, Finding, HandOvers, People, Refunds, Protocol):
     """Do everything that one change needs in one database transaction; plain and synchronous."""
 
     def payment(self, payment_id: str) -> Payment | None:

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     Float,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -171,6 +172,40 @@ credit = Table(
     Column("ended", Boolean, nullable=False),
     Column("credit_id", String(80)),
     Column("keyed", Boolean),
+)
+
+refund = Table(
+    "refund",
+    metadata,
+    Column("payment_id", ForeignKey("payment.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("owed_again", Boolean, nullable=False),
+    Column("branch", String(40), nullable=False),
+    Column("register_server", String(40), nullable=False),
+    Column("register", String(40), nullable=False),
+    Column("asked_by", String(200), nullable=False),
+    Column("asked_at", Float(53), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("receipt_number", Text),
+    Column("given_back_by", String(200)),
+    Column("given_back_at", Float(53)),
+    Column("library_staff_id", String(80)),
+    Column("library_register_id", String(80)),
+    Index("ix_refund_receipt_number", "receipt_number"),
+)
+
+refund_line = Table(
+    "refund_line",
+    metadata,
+    Column("payment_id", String(40), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("charge_id", String(80), primary_key=True),
+    Column("amount_minor", Integer, nullable=False),
+    Column("exact", String(40), nullable=False),
+    Column("credit_n", Integer, nullable=False),
+    ForeignKeyConstraint(["payment_id", "n"], ["refund.payment_id", "refund.n"]),
 )
 
 open_case = Table(

@@ -30,11 +30,17 @@ from tillbridge.store.administration import AdministrationStatements
 from tillbridge.store.counting import CountingStatements
 from tillbridge.store.hand_overs import HandOverStatements
 from tillbridge.store.people import PeopleStatements
+from tillbridge.store.refunds import RefundStatements
 from tillbridge.store.second_looks import SecondLookStatements
 
 
 class SqlTransaction(
-    AdministrationStatements, CountingStatements, HandOverStatements, PeopleStatements, SecondLookStatements
+    AdministrationStatements,
+    CountingStatements,
+    HandOverStatements,
+    PeopleStatements,
+    RefundStatements,
+    SecondLookStatements,
 ):
     """Bind the statements to one connection with an open transaction.
 

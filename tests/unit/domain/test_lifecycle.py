@@ -13,6 +13,7 @@ import pytest
 from tillbridge.domain import lifecycle
 from tillbridge.domain.lifecycle import (
     IN_DOUBT,
+    REFUND_OPEN,
     STANDINGS,
     UNDECIDED,
     Booking,
@@ -22,9 +23,12 @@ from tillbridge.domain.lifecycle import (
     Heard,
     NotInTheTable,
     Reaction,
+    RefundState,
+    RefundStep,
     Standing,
     advance,
-    diagram,
+    advance_refund,
+    diagrams,
     hear,
 )
 
@@ -63,6 +67,9 @@ BACK     .        .          .       .       .        CASE      again          .
 back-c   .        .          .       .       .        CASE      BACK           .            .          .
 """
 
+# And the word that the till has given all of it back: a column of its own, since the table is wide enough.
+GIVEN_BACK = {"PAID": "back-c", "paid-c": "back-c"}
+
 # A blank is a step that cannot be taken: the engine must never try.
 BOOKING = {
     "none": {"money_taken": "due"},
@@ -87,12 +94,26 @@ BOOKING = {
     "reversed": {},
 }
 
+# Likewise for money that is given back.
+REFUND = {
+    "asked": {"given_back": "due", "withdraw": "withdrawn", "take_back": "taken_back"},
+    "due": {"start": "recording", "settled_by_hand": "settled"},
+    "recording": {"confirmed": "recorded", "unclear": "unknown", "absent": "due", "block": "blocked"},
+    "recorded": {},
+    "unknown": {"start": "recording", "settled_by_hand": "settled"},
+    "blocked": {"try_again": "due", "settled_by_hand": "settled"},
+    "withdrawn": {},
+    "taken_back": {},
+    "settled": {},
+}
+
 
 def rows() -> dict[tuple[Standing | Reaction, str], Standing | Reaction]:
     head, *lines = (text.split() for text in COLLECTION.strip().splitlines())
-    return {
+    table = {
         (SHORT[first], heard): SHORT[cell] for first, *cells in lines for heard, cell in zip(head, cells, strict=True)
     }
+    return table | {(SHORT[first], "given_back"): SHORT[GIVEN_BACK.get(first, ".")] for first, *_ in lines}
 
 
 @pytest.mark.parametrize(("standing", "heard"), [*itertools.product(STANDINGS, Heard)], ids=str)
@@ -106,6 +127,8 @@ def test_the_expected_table_is_whole() -> None:
     assert set(rows()) == set(itertools.product(STANDINGS, map(str, Heard)))
     assert set(BOOKING) == set(map(str, Booking))
     assert {done for steps in BOOKING.values() for done in steps} == set(map(str, Done))
+    assert set(REFUND) == set(map(str, RefundState))
+    assert {step for steps in REFUND.values() for step in steps} == set(map(str, RefundStep))
 
 
 @pytest.mark.parametrize(("booking", "done"), [*itertools.product(Booking, Done)], ids=str)
@@ -116,6 +139,20 @@ def test_whatever_happens_to_a_booking_has_its_deliberate_outcome(booking: Booki
         return
     with pytest.raises(NotInTheTable, match=f"a booking that is {booking} cannot hear {done}"):
         advance(booking, done)
+
+
+@pytest.mark.parametrize(("state", "step"), [*itertools.product(RefundState, RefundStep)], ids=str)
+def test_whatever_happens_to_a_refund_has_its_deliberate_outcome(state: RefundState, step: RefundStep) -> None:
+    expected = REFUND[state].get(step)
+    if expected is not None:
+        assert advance_refund(state, step) == expected
+        return
+    with pytest.raises(NotInTheTable, match=f"a refund that is {state} cannot hear {step}"):
+        advance_refund(state, step)
+
+
+def test_a_refund_is_open_until_nothing_more_can_happen_to_it() -> None:
+    assert {state for state, steps in REFUND.items() if steps} == REFUND_OPEN
 
 
 def test_every_standing_is_listed_once_and_every_state_stands_somewhere() -> None:
@@ -164,13 +201,21 @@ def test_a_booking_in_doubt_is_settled_before_it_is_taken_back() -> None:
 
 
 def test_the_diagrams_draw_every_change_and_nothing_else() -> None:
-    text = diagram()
-    arrows = {line.strip() for line in text.splitlines() if "-->" in line}
-    collection = {
+    collection, booking, refund = diagrams()
+    drawn = {
         f"{first} --> {to}: {heard}".replace(" by ", "_by_")
         for (first, heard), to in rows().items()
         if isinstance(to, Standing)
     }
-    booking = {f"{first} --> {to}: {done}" for first, steps in BOOKING.items() for done, to in steps.items()}
-    assert arrows == collection | booking | {"[*] --> created", "[*] --> none"}
-    assert text.count("```mermaid\nstateDiagram-v2\n") == 2
+    assert arrows(collection) == drawn | {"[*] --> created"}
+    assert arrows(booking) == arrows_of(BOOKING) | {"[*] --> none"}
+    assert arrows(refund) == arrows_of(REFUND) | {"[*] --> asked"}
+    assert all(text.startswith("```mermaid\nstateDiagram-v2\n") for text in (collection, booking, refund))
+
+
+def arrows(text: str) -> set[str]:
+    return {line.strip() for line in text.splitlines() if "-->" in line}
+
+
+def arrows_of(table: dict[str, dict[str, str]]) -> set[str]:
+    return {f"{first} --> {to}: {step}" for first, steps in table.items() for step, to in steps.items()}

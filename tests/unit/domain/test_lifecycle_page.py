@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tillbridge.domain.lifecycle import Booking, Collection, Decider, Done, Heard, Reaction
+from tillbridge.domain.lifecycle import Booking, Collection, Decider, Done, Heard, Reaction, RefundState, RefundStep
 
 SCRIPT = Path(__file__).resolve().parents[3] / "scripts/diagrams"
 
@@ -31,6 +31,8 @@ def test_the_page_about_the_life_of_a_payment_is_what_the_table_says_today(scrip
         ("REACTIONS", Reaction),
         ("HEARD", Heard),
         ("DONE", Done),
+        ("REFUND", RefundState),
+        ("STEPS", RefundStep),
     ],
 )
 def test_every_word_of_the_table_has_its_sentence(script: dict[str, Any], sentences: str, names: type[StrEnum]) -> None:
