@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tillbridge.domain.history import Event
-from tillbridge.domain.lifecycle import REVERSED_TILL, Booking, Collection, Done, Heard, Reaction
+from tillbridge.domain.lifecycle import REVERSED_CLERK, REVERSED_TILL, Booking, Collection, Done, Heard, Reaction
 from tillbridge.domain.payment import Payment
 from tillbridge.service.alarming import put_on_list
 from tillbridge.service.overtaking import overtake
 from tillbridge.service.ports import World
+from tillbridge.service.refund_steps import end_wish
 from tillbridge.service.second_look_port import SecondLook
 from tillbridge.service.store_port import Case, CaseKind, CreditState, TaskKind, Transaction
 
@@ -220,10 +221,16 @@ class Collecting:
 
     def _follows(self, payment: Payment, news: News) -> Payment | Reaction:
         follows = payment.after(news.heard)
-        if follows is not Reaction.CONTRADICTION or payment.standing != REVERSED_TILL:
+        if follows is not Reaction.CONTRADICTION or not self._was_rightly_paid(payment):
             return follows
         same_receipt = news.receipt_number is not None and news.receipt_number == payment.receipt_number
         return Reaction.DUPLICATE if same_receipt else follows
+
+    def _was_rightly_paid(self, payment: Payment) -> bool:
+        """Tell whether all of it was given back since, so that the till may say once more that it was paid."""
+        if payment.standing == REVERSED_CLERK:
+            return any(event.kind == Heard.GIVEN_BACK for event in self._past(payment).events)
+        return payment.standing == REVERSED_TILL
 
     def _past(self, payment: Payment) -> Past:
         return Past(tuple(event for event, _ in self._tx.history(payment.id)))
@@ -267,14 +274,22 @@ class Collecting:
             case Collection.PAID:
                 odd = self._sum_is_odd(payment, news, past)
                 return self._prove(self._doubt_the_sum(payment, news.sum_minor) if odd else payment, news.actor)
-            case Collection.REVERSED if before.collection is Collection.PAID and payment.booking is Booking.NONE:
-                # A person had settled it by hand, and only a person knows what there is to take back.
-                self.open_case(payment, CaseKind.VOID_BY_HAND, {"reference": payment.reference})
             case Collection.REVERSED:
-                return self.money_returned(payment, news.actor)
+                return self._taken_back(before, payment, news.actor)
             case Collection.CANCELLED | Collection.REFUSED:  # the last case
                 self._tx.release_claims(payment.id)
         return payment
+
+    def _taken_back(self, before: Payment, payment: Payment, actor: str) -> Payment:
+        was_paid = before.collection is Collection.PAID
+        if was_paid and end_wish(self._tx, self._now, payment, actor):
+            facts = {"why": "money of it had been given back before", "stood": str(payment.standing)}
+            self.open_case(payment, CaseKind.CONTRADICTION, facts)
+        if was_paid and payment.booking is Booking.NONE:
+            # A person had settled it by hand, and only a person knows what there is to take back.
+            self.open_case(payment, CaseKind.VOID_BY_HAND, {"reference": payment.reference})
+            return payment
+        return self.money_returned(payment, actor)
 
     def money_taken(self, payment: Payment, news: News) -> Payment:
         """Make the booking due, unless a person must look at it first."""

@@ -7,13 +7,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from tillbridge.domain.lifecycle import AT_REST, Booking, Collection, Done, Heard, Reaction
+from tillbridge.domain.lifecycle import (
+    AT_REST,
+    REFUND,
+    Booking,
+    Collection,
+    Done,
+    Heard,
+    Reaction,
+    RefundStep,
+)
 from tillbridge.domain.payment import Payment
+from tillbridge.domain.refund import Refund
 from tillbridge.errors import Declined
 from tillbridge.service.collecting import BOOKING_CASES, Collecting, News
 from tillbridge.service.overtaking import overtake
 from tillbridge.service.planning import lacking
 from tillbridge.service.ports import World
+from tillbridge.service.refund_steps import REFUND_CASES, open_refund, take_step
+from tillbridge.service.refunding import need_refund_receipt, take_given_back
 from tillbridge.service.second_look_port import SecondLook
 from tillbridge.service.settling import SETTLED_THERE
 from tillbridge.service.starting import need_fresh_receipt
@@ -29,6 +41,8 @@ class Action(StrEnum):
     LOOK = "look"
     OTHER_PATRON = "other_patron"
     SETTLED = "settled"
+    GIVEN_BACK = "given_back"
+    NOT_GIVEN_BACK = "not_given_back"
 
 
 ACTIONS: dict[CaseKind, frozenset[Action]] = {
@@ -48,11 +62,21 @@ ACTIONS: dict[CaseKind, frozenset[Action]] = {
     CaseKind.PATRON_GONE: frozenset({Action.OTHER_PATRON, Action.BOOK, Action.SETTLED}),
     CaseKind.REFUSED_BY_LIBRARY: frozenset({Action.BOOK, Action.SETTLED}),
     CaseKind.VOID_BY_HAND: frozenset({Action.LOOK, Action.SETTLED}),
+    CaseKind.REFUND_UNDECIDED: frozenset({Action.GIVEN_BACK, Action.NOT_GIVEN_BACK}),
+    CaseKind.REFUND_NOT_RECORDED: frozenset({Action.BOOK, Action.SETTLED}),
 }
 """What may be decided about which case.
 
 Another patron may be named wherever the charges, or a credit, were looked for and not found: at the wrong one, perhaps.
 """
+
+REFUND_STEPS = {
+    Action.GIVEN_BACK: RefundStep.GIVEN_BACK,
+    Action.NOT_GIVEN_BACK: RefundStep.WITHDRAW,
+    Action.BOOK: RefundStep.TRY_AGAIN,
+    Action.SETTLED: RefundStep.SETTLED_BY_HAND,
+}
+"""What happens to a refund when a person says so."""
 
 OUTCOMES = {Action.PAID: Heard.CLERK_PAID, Action.NOT_PAID: Heard.CLERK_CANCELLED}
 """What is heard when a person says how the collection ended."""
@@ -91,10 +115,19 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """Hold what a person decides about: a payment in doubt, or an open case with its payment if it has one."""
+    """Hold what a person decides about: a payment in doubt, or an open case with its payment if it has one.
+
+    `refund` is the payment's refund of which something is still to be done.
+    """
 
     case: Case | None
     payment: Payment | None
+    refund: Refund | None = None
+
+    @property
+    def of_refund(self) -> bool:
+        """Tell whether it is about money that is given back."""
+        return self.case is not None and self.case.kind in REFUND_CASES
 
     def second_looks(self, tx: Transaction) -> tuple[SecondLook, ...]:
         """Return what waits for a second look: one decision for a payment at a time, whatever it is about."""
@@ -116,7 +149,7 @@ def matter_of_case(tx: Transaction, case_id: int) -> Matter:
     case = _open_case(tx, case_id)
     payment = _known(tx, case.payment_id) if case.payment_id else None
     # Read again now that the payment is held: another person may have decided while this one waited for it.
-    return Matter(_open_case(tx, case_id), payment)
+    return Matter(_open_case(tx, case_id), payment, open_refund(tx, payment.id) if payment else None)
 
 
 async def resolve_payment(world: World, payment_id: str, word: Word) -> None:
@@ -159,15 +192,17 @@ async def _resolve(world: World, word: Word, read: Callable[[Transaction], Matte
 def fitting(matter: Matter) -> tuple[Action, ...]:
     """List what can be decided about a case as its payment stands now: what `need_fit` may let pass."""
     allowed = OUTCOMES if matter.case is None else ACTIONS[matter.case.kind]
-    return tuple(action for action in Action if action in allowed and _possible(matter.payment, action))
+    return tuple(action for action in Action if action in allowed and _possible(matter, action))
 
 
-def _possible(payment: Payment | None, action: Action) -> bool:
-    if payment is None:
+def _possible(matter: Matter, action: Action) -> bool:
+    if matter.of_refund:
+        return matter.refund is not None and (matter.refund.state, REFUND_STEPS[action]) in REFUND
+    if matter.payment is None:
         return True
     if action in OUTCOMES:
-        return not isinstance(payment.after(OUTCOMES[action]), Reaction)
-    return action not in (Action.BOOK, Action.OTHER_PATRON) or payment.booking is Booking.BLOCKED
+        return not isinstance(matter.payment.after(OUTCOMES[action]), Reaction)
+    return action not in (Action.BOOK, Action.OTHER_PATRON) or matter.payment.booking is Booking.BLOCKED
 
 
 def need_reason(word: Word) -> None:
@@ -182,10 +217,20 @@ def need_fit(tx: Transaction, matter: Matter, word: Word) -> None:
         raise Declined("wrong_action", f"A case of this kind cannot be resolved by {word.action}.")
     if matter.payment is None:
         return
+    if matter.of_refund:
+        _need_refund(tx, matter, word)
+        return
     if matter.case is None or word.action in OUTCOMES:
         _need_outcome(tx, matter.payment, word)
     if word.action in (Action.BOOK, Action.OTHER_PATRON):
         _need_blocked(matter.payment, word)
+
+
+def _need_refund(tx: Transaction, matter: Matter, word: Word) -> None:
+    if not _possible(matter, word.action):
+        raise Declined("not_blocked", "This refund is not waiting for a person right now, it goes on by itself.")
+    if word.action is Action.GIVEN_BACK and matter.payment is not None and matter.refund is not None:
+        need_refund_receipt(tx, matter.payment, matter.refund, word.receipt)
 
 
 def _need_outcome(tx: Transaction, payment: Payment, word: Word) -> None:
@@ -213,10 +258,22 @@ def carry_out(tx: Transaction, world: World, matter: Matter, word: Word) -> None
         overtake(tx, matter.second_looks(tx), world.clock.now(), word.person, "a person has decided meanwhile")
     if case is not None and word.action is not Action.LOOK:
         tx.close_case(case.id, world.clock.now(), word.person, word.resolution)
-    if payment is not None and case is not None:
+    if payment is not None and matter.refund is not None and matter.of_refund:
+        _decide_refund(tx, world, payment, matter.refund, word)
+    elif payment is not None and case is not None:
         _decide(tx, world, case, payment, word)
     elif payment is not None:
         _take_outcome(tx, world, payment, word)
+
+
+def _decide_refund(tx: Transaction, world: World, payment: Payment, refund: Refund, word: Word) -> None:
+    """Take a person's word whether money was given back, let it be recorded again, or take it for settled by hand."""
+    now, step = world.clock.now(), REFUND_STEPS[word.action]
+    if step is RefundStep.GIVEN_BACK:
+        take_given_back(tx, world, payment, refund, word.person, word.receipt or "", word.facts)
+        return
+    if take_step(tx, now, refund, step, word.person, word.facts).open:
+        tx.add_task(payment.id, TaskKind.REFUND, now)
 
 
 def _open_case(tx: Transaction, case_id: int) -> Case:

@@ -17,6 +17,7 @@ from tillbridge.service.alarming import Herald
 from tillbridge.service.booking import Booker
 from tillbridge.service.lease import Lease
 from tillbridge.service.ports import World
+from tillbridge.service.recording_refunds import Recorder
 from tillbridge.service.reversing import Reverser
 from tillbridge.service.sealing import Sealer
 from tillbridge.service.sending import Sending
@@ -43,9 +44,8 @@ class Lane:
 
 LANES = (
     Lane((TaskKind.SEND,), 20_000),  # a held request costs memory, no thread
-    Lane(
-        (TaskKind.BOOK, TaskKind.LOOK_UP, TaskKind.REVERSE), 4
-    ),  # the library system's requests are the scarcest resource
+    # The library system's requests are the scarcest resource.
+    Lane((TaskKind.BOOK, TaskKind.LOOK_UP, TaskKind.REVERSE, TaskKind.REFUND), 4),
     Lane((TaskKind.LIMIT, TaskKind.ASK, TaskKind.WATCH, TaskKind.SEAL, TaskKind.ALARM), 16),
 )
 
@@ -205,7 +205,7 @@ class Runner:
 def handlers(world: World) -> Mapping[TaskKind, Handler]:
     """Return who does which kind of task."""
     sending, booker, sealer, herald = Sending(world), Booker(world), Sealer(world), Herald(world)
-    reverser = Reverser(world)
+    reverser, recorder = Reverser(world), Recorder(world)
     return {
         TaskKind.SEND: sending.send,
         TaskKind.LIMIT: sending.limit,
@@ -214,6 +214,7 @@ def handlers(world: World) -> Mapping[TaskKind, Handler]:
         TaskKind.LOOK_UP: booker.look_up,
         TaskKind.WATCH: booker.watch,
         TaskKind.REVERSE: reverser.reverse,
+        TaskKind.REFUND: recorder.refund,
         TaskKind.SEAL: sealer.seal,
         TaskKind.ALARM: herald.look,
     }

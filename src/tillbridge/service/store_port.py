@@ -13,7 +13,8 @@ from typing import Protocol, TypeVar
 from tillbridge.domain.history import Event
 from tillbridge.domain.payment import Payment
 from tillbridge.service.administration_port import Administration
-from tillbridge.service.counting_port import Counting, Tally
+from tillbridge.service.case_port import Cases
+from tillbridge.service.counting_port import Counting
 from tillbridge.service.finding_port import SEARCH_LIMIT_S, Finding
 from tillbridge.service.hand_over_port import HandOvers
 from tillbridge.service.people_port import People
@@ -162,7 +163,7 @@ class Placed:
     event: Event
 
 
-class Transaction(Administration, Counting, Finding, HandOvers, People, Refunds, Protocol):
+class Transaction(Administration, Cases, Counting, Finding, HandOvers, People, Refunds, Protocol):
     """Do everything that one change needs in one database transaction; plain and synchronous."""
 
     def payment(self, payment_id: str) -> Payment | None:
@@ -332,47 +333,6 @@ class Transaction(Administration, Counting, Finding, HandOvers, People, Refunds,
 
     def collectors_since(self, payment: Payment) -> tuple[str, ...]:
         """List the other payments that have collected money for one of the charges since this payment began."""
-        ...
-
-    def open_case(
-        self, kind: CaseKind, payment_id: str | None, at: float, facts: Facts, others: Sequence[str] = ()
-    ) -> int | None:
-        """Open a case that names other payments too, and return its number.
-
-        None where the payment has an open one of this kind: that one goes on, and names them from now on.
-        """
-        ...
-
-    def case(self, case_id: int) -> Case | None:
-        """Read a case."""
-        ...
-
-    def open_cases(self, payment_id: str | None = None) -> tuple[Case, ...]:
-        """List the open cases, oldest first, of all payments or of one."""
-        ...
-
-    def find_cases(self, wanted: CaseFilter, after: int | None, limit: int) -> tuple[Case, ...]:
-        """List cases behind the one with this number: open ones oldest first, closed ones and all newest first."""
-        ...
-
-    def count_cases(self, branches: frozenset[str] | None) -> Mapping[str, Tally]:
-        """Count the open cases of these branches by kind, those of no branch where the branches do not matter."""
-        ...
-
-    def cases_of(self, payment_id: str) -> tuple[Case, ...]:
-        """List all cases of a payment, closed ones too, oldest first."""
-        ...
-
-    def stray_is_known(self, reported_id: str) -> bool:
-        """Tell whether a case is open for a report that named this id of no payment; one asks at a time."""
-        ...
-
-    def cases_naming(self, payment_id: str) -> tuple[Case, ...]:
-        """List the open cases of other payments that name this one."""
-        ...
-
-    def close_case(self, case_id: int, at: float, by: str, resolution: str) -> None:
-        """Close a case."""
         ...
 
 

@@ -23,6 +23,7 @@ SENTENCES: dict[str, str] = {
     "till_refused": marked("The register server refused the message; nothing was collected."),
     "clerk_paid": marked("A person says: paid, the receipt is there."),
     "clerk_cancelled": marked("A person made sure that the till has cancelled it."),
+    "given_back": marked("A person says: the till has given all of it back."),
     "cancel_wished": marked("The clerk wishes to cancel: it must be cancelled at the till."),
     "duplicate": marked("The till said it again; nothing changed."),
     "contradiction": marked("The till contradicts what it said before: a person must look."),
@@ -50,6 +51,17 @@ SENTENCES: dict[str, str] = {
     "booking_reversal_started": marked("The booking is being taken back."),
     "booking_reversal_unclear": marked("It is not clear whether the booking was taken back."),
     "booking_reversal_seen": marked("The booking has been taken back."),
+    "refund_asked": marked("Money is to be given back at the till."),
+    "refund_given_back": marked("A person says: the till has given the money back."),
+    "refund_withdraw": marked("A person says: no money was given back."),
+    "refund_take_back": marked("The whole payment is taken back, so that nothing is given back besides."),
+    "refund_start": marked("The library system is told of the money that was given back."),
+    "refund_confirmed": marked("The library system has recorded the money that was given back."),
+    "refund_unclear": marked("The library system gave no clear answer about the money given back: it is told again."),
+    "refund_absent": marked("The library system has not recorded the money that was given back: it is told again."),
+    "refund_block": marked("The library system refuses to record the money that was given back: a person must act."),
+    "refund_try_again": marked("A person lets the library system be told again of the money that was given back."),
+    "refund_settled_by_hand": marked("A person has recorded the money that was given back by hand."),
 }
 
 
@@ -120,6 +132,17 @@ CASES: dict[CaseKind, tuple[str, str]] = {
     CaseKind.VOID_BY_HAND: (
         marked("The till took the money back, and the booking still stands."),
         marked("Void the credit in the library system. The case ends when the void is seen."),
+    ),
+    CaseKind.REFUND_UNDECIDED: (
+        marked("Money was to be given back at the till, and nobody has said whether it was."),
+        marked("Look for the till's receipt of the money that was given back, and say so; or say that none was given."),
+    ),
+    CaseKind.REFUND_NOT_RECORDED: (
+        marked("The till has given money back, and the library system has not recorded it."),
+        marked(
+            "See in the payment's history why. Mend that and let it be recorded again, or record it by hand in the"
+            " library system."
+        ),
     ),
 }
 """What has happened, and what to do about it."""

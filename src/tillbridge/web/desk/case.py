@@ -12,6 +12,7 @@ from tillbridge.errors import Declined
 from tillbridge.service.deciding import Awaiting, decide_case
 from tillbridge.service.library_port import Patron
 from tillbridge.service.people_port import DeedKind, Right
+from tillbridge.service.refund_steps import open_refund
 from tillbridge.service.reporting import STRAY
 from tillbridge.service.resolving import Action, Matter, Word
 from tillbridge.service.second_look_port import SecondLook
@@ -163,7 +164,7 @@ async def _word(visit: Visit, typed: Typed) -> Word:
         action,
         visit.person.id,
         typed.reason,
-        typed.receipt if action is Action.PAID else None,
+        typed.receipt if action in (Action.PAID, Action.GIVEN_BACK) else None,
         patron.patron_id if patron else None,
     )
 
@@ -176,7 +177,7 @@ async def _read(visit: Visit, case_id: int, look_id: int | None = None) -> dict[
 def _shown(visit: Visit, tx: Transaction, case_id: int, look_id: int | None) -> dict[str, Any]:
     case = seen_case(visit, tx, case_id)
     payment = tx.payment(case.payment_id) if case.payment_id else None
-    matter = Matter(case, payment)
+    matter = Matter(case, payment, open_refund(tx, payment.id) if payment else None)
     telling = Telling(visit.texts, payment.currency if payment else visit.bridge.world.library.currency, payment)
     what, to_do = case_words(visit.texts, case.kind)
     waiting = matter.second_looks(tx) if case.closed_at is None else ()
