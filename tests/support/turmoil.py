@@ -92,8 +92,10 @@ class Turmoil:
     @property
     def _ahead(self) -> bool:
         """Tell whether the payments are ahead of the mishaps, as where the machine is busy with other things."""
+        if not self.happening:
+            return False
         share = self.happened.total() / self.mishaps
-        return bool(self.happening) and len(self.rig.desk.payments) > self.payments * share + self.clerks
+        return len(self.rig.desk.payments) > self.payments * share + self.clerks
 
     def _go_on(self) -> bool:
         if self.until is not None and time.monotonic() > self.until:
