@@ -100,6 +100,7 @@
   `;
 
   const WAIT_MS = 10000; // for an answer of Koha or of the bridge
+  const WORD_MS = 60000; // a word of the plugin to ask the bridge with lasts for 90 s
   const FRESH_MS = 15000; // for so long nobody is asked again because the clerk begins to type
 
   /** A no that the clerk is told; its key is that of a text. */
@@ -267,10 +268,14 @@
     return answer.json();
   };
 
-  /** Where the bridge is, and the word by which it lets this page ask. */
+  let word = { until: -Infinity };
+
+  /** Where the bridge is, and the word by which it lets this page ask. Koha is busy: its word is used while it lasts. */
   const access = async () => {
     if (!settings.plugin) return { address: settings.bridge, token: settings.key };
-    return ofKoha(`${settings.state}?patron_id=${patron}`);
+    const now = performance.now();
+    if (now > word.until) word = { ...(await ofKoha(`${settings.state}?patron_id=${patron}`)), until: now + WORD_MS };
+    return word;
   };
 
   /** Learn which payments of this patron are open. */
@@ -280,7 +285,10 @@
     const headers = { Authorization: `Bearer ${token}` };
     const query = new URLSearchParams({ patron, branch });
     const answer = await fetched(`${address}/koha/open-payments?${query}`, { headers, credentials: "omit" });
-    if (answer.status === 401 || answer.status === 403) throw new No("stranger");
+    if (answer.status === 401 || answer.status === 403) {
+      word = { until: -Infinity };
+      throw new No("stranger");
+    }
     if (!answer.ok) throw new No("failed");
     known = await answer.json();
     show();
