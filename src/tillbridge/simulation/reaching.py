@@ -5,7 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tillbridge.domain.lifecycle import BOOKING, COLLECTION, STANDINGS, Booking, Done, Heard, Standing
+from tillbridge.domain.lifecycle import (
+    BOOKING,
+    COLLECTION,
+    PAID_CLERK,
+    PAID_TILL,
+    STANDINGS,
+    Booking,
+    Done,
+    Heard,
+    Standing,
+)
 from tillbridge.service.store_port import CaseKind
 
 FAULTS = {
@@ -65,11 +75,16 @@ def name_of(row: Row) -> str:
 
 
 _TOLD_TO = "Koha cannot be told over plain REST to take a credit back: a person voids it"
+_GIVEN_BACK = "Koha cannot be told over plain REST that money was given back, so nobody can ask for it here"
 NOT_REACHED: Mapping[str, str] = {
     f"booking {Booking.REVERSING}": _TOLD_TO,
     name_of((Booking.REVERSAL_DUE, Done.REVERSAL_STARTED)): _TOLD_TO,
     name_of((Booking.REVERSING, Done.REVERSAL_UNCLEAR)): _TOLD_TO,
     name_of((Booking.REVERSING, Done.REVERSAL_SEEN)): _TOLD_TO,
+    name_of((PAID_TILL, Heard.GIVEN_BACK)): _GIVEN_BACK,
+    name_of((PAID_CLERK, Heard.GIVEN_BACK)): _GIVEN_BACK,
+    CaseKind.REFUND_UNDECIDED: _GIVEN_BACK,
+    CaseKind.REFUND_NOT_RECORDED: _GIVEN_BACK,
 }
 """What no seed reaches, each with its reason; there are no other exceptions."""
 
