@@ -28,16 +28,32 @@ from support.racing import course
 from support.stores import quick_postgres
 
 
-async def raced(names: Sequence[str], rounds: int, seed: int) -> list[Raced]:
-    """Run the races one after the other, with the same two bridges."""
+async def raced(names: Sequence[str], rounds: int, seed: int, kept: Path | None) -> list[Raced]:
+    """Run the races one after the other, with the same two bridges; what is done by then is kept after each."""
     chance = random.Random(seed)  # noqa: S311 - a seed that can be had again, no secret
     done: list[Raced] = []
     with benching.place() as folder, cluster(**benching.CARE) as server, quick_postgres(server.url) as database:
         async with course(folder, database, chance) as made:
             for name in names:
                 done.append(await run(name, made, rounds))
-                print(f"{name}: {rounds} rounds, {done[-1].seconds} s, {benching.load()}", file=sys.stderr)
+                tell(done[-1])
+                keep(done, kept)
     return done
+
+
+def tell(done: Raced) -> None:
+    """Say how a race went, and which rules were broken."""
+    took = f"{done.seconds} s, {benching.load()}"
+    print(f"{done.race}: {done.rounds} rounds, {done.violations} violations, {took}", file=sys.stderr)
+    for rule in done.broken[:10]:
+        print(f"  {rule}", file=sys.stderr)
+
+
+def keep(done: Sequence[Raced], kept: Path | None) -> None:
+    """Write the counts where others read them."""
+    if kept is not None:
+        text = json.dumps([asdict(each) for each in done], indent=1, ensure_ascii=False)
+        kept.write_text(f"{text}\n", encoding="utf-8")
 
 
 def table(done: Sequence[Raced]) -> Table:
@@ -64,14 +80,8 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     asked = arguments()
     names = [name for name in RACES if asked.races in name]
-    done = asyncio.run(raced(names, asked.rounds, asked.seed))
+    done = asyncio.run(raced(names, asked.rounds, asked.seed, asked.json))
     Console(width=120, highlight=False).print(table(done))
-    for each in done:
-        for rule in each.broken[:10]:
-            print(f"{each.race}: {rule}")
-    if asked.json is not None:
-        text = json.dumps([asdict(each) for each in done], indent=1, ensure_ascii=False)
-        asked.json.write_text(f"{text}\n", encoding="utf-8")
     return 1 if any(each.violations for each in done) else 0
 
 
