@@ -68,7 +68,10 @@ class Stock:
 
 
 async def furnish(site: Site) -> Stock:
-    """Fill the site; its cases are those of the payments whose outcome is unknown, in their order."""
+    """Fill the site; its cases are those of the payments whose outcome is unknown, in their order.
+
+    Of the second and the third that are booked money is to be given back.
+    """
     bench = site.bench
     bench.till.steps.extend([NoOutcome("time-out")] * EACH)
     cards = [_owing(site, n) for n in range(10 * EACH)]
@@ -81,6 +84,9 @@ async def furnish(site: Site) -> Stock:
     for payment_id in booked:
         await site.report(payment_id, json.dumps(signed_report(payment_id)).encode())
     await bench.work()
+    for payment_id in booked[1:3]:
+        wish = {"person": "otto", "reason": "charged in error"}
+        assert (await site.post(f"/api/v1/payments/{payment_id}/refunds", wish)).status == 201
     created = await _start(site, cards[3 * EACH : 4 * EACH])
     await site.ask("PUT", "/api/v1/product-map", json={"text": "Default: {Default: 1000}", "person": "otto"})
     key = await _key(site, *KeyScope)

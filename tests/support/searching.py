@@ -31,6 +31,7 @@ REPORTS = (
     "POST /api/v1/registers/{name}/report",
 )
 STARTS = (f"POST {PAYMENTS}", f"POST {PAYMENTS}/by-hand")
+REFUNDS = f"POST {PAYMENTS}/{{payment_id}}/refunds"
 
 
 @dataclass
@@ -83,7 +84,7 @@ class Caller:
         turn = next(self._turn)
         if case.operation.label in REPORTS and turn % 4:
             self._sign(case, turn)
-        elif case.operation.label in STARTS:
+        elif case.operation.label in (*STARTS, REFUNDS):
             _without_floats(case)
             if turn % 4:
                 _make_new(case, turn)
@@ -160,8 +161,8 @@ def _make_new(case: Case[Any], turn: int) -> None:
 def _without_floats(case: Case[Any]) -> None:
     """Write 2 for 2.0: JSON Schema takes both for an integer, and the bridge lets no float come near money."""
     order = _order(case)
-    if isinstance(order.get("sum_minor"), float):
-        order["sum_minor"] = int(order["sum_minor"])
+    for part in (order, *(order.get("charges") or ())):
+        part |= {name: int(part[name]) for name in ("sum_minor", "amount_minor") if isinstance(part.get(name), float)}
 
 
 def _order(case: Case[Any]) -> dict[str, Any]:
@@ -178,6 +179,7 @@ def _settings(address: str, stock: Stock) -> SchemathesisConfig:
         "register": (["10", "11"], ["body.register", "query.register"]),
         "case": (list(range(1, len(stock.unknown) + 1)), ["path.case_id"]),
         "version": ([1], ["path.version"]),
+        "refund": ([1], ["path.n"]),
         "map": (["Default: {Default: 2000}"], ["body.text"]),
     }
     often = {place: {"dictionary": name, "probability": 0.8} for name, (_, places) in known.items() for place in places}
@@ -225,6 +227,15 @@ def _good_requests(stock: Stock) -> dict[str, tuple[dict[str, Any], Any]]:
         f"POST {one}/cancel": ({"payment_id": stock.created[0]}, {"clerk": "anna"}),
         f"POST {one}/stop-waiting": ({"payment_id": stock.at_register[-1]}, {"clerk": "anna"}),
         f"POST {one}/resolve": ({"payment_id": stock.unknown[0]}, word | {"receipt_number": "R 2"}),
+        REFUNDS: ({"payment_id": stock.booked[3]}, {"person": "otto", "reason": "charged in error"}),
+        f"{REFUNDS}/{{n}}/given-back": (
+            {"payment_id": stock.booked[1], "n": 1},
+            {"person": "otto", "receipt_number": "R 4"},
+        ),
+        f"{REFUNDS}/{{n}}/withdraw": (
+            {"payment_id": stock.booked[2], "n": 1},
+            {"person": "otto", "reason": "the customer had gone"},
+        ),
         "POST /api/v1/open-cases/{case_id}/resolve": ({"case_id": 2}, word | {"receipt_number": "R 3"}),
         "GET /api/v1/branches/{branch}/registers": ({"branch": "CPL"}, None),
         "PUT /api/v1/branches/{branch}/switch": ({"branch": "CPL"}, {"on": True, "person": "otto"}),

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from support.site import bridge_of
 from support.worlds import Bench
 from tillbridge import __file__ as package
 from tillbridge.service.resolving import Action
 from tillbridge.service.store_port import CaseKind
-from tillbridge.web.api.forms import ByHandForm
+from tillbridge.web.api.forms import ByHandForm, RefundForm
 from tillbridge.web.app import make_app
 from tillbridge.web.bodies import BODY_LIMIT
 from tillbridge.web.problems import HTTP_CODES, status_of
@@ -79,9 +80,10 @@ def test_every_action_and_every_case_is_described(head: str, names: type[Action 
     assert set(firsts(head)) == set(names)
 
 
-def test_every_field_of_a_start_is_described() -> None:
-    fields = {field.alias or name for name, field in ByHandForm.model_fields.items()}
-    assert set(firsts("Field")) == fields
+@pytest.mark.parametrize(("head", "form"), [("Field", ByHandForm), ("Of a refund", RefundForm)])
+def test_every_field_of_what_is_asked_for_is_described(head: str, form: type[BaseModel]) -> None:
+    fields = {field.alias or name for name, field in form.model_fields.items()}
+    assert set(firsts(head)) == fields
 
 
 def test_every_word_of_the_origin_is_named() -> None:

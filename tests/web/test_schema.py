@@ -12,6 +12,7 @@ import pytest
 from schemathesis.engine import Status
 
 from support.furnished import Cut, furnish, with_ceepos_till
+from support.keyed import KeyedLibrary
 from support.searching import Found, operations_of, search
 from support.site import Site
 from support.stores import ENGINES, server_for
@@ -30,7 +31,7 @@ CHECKS = {
 
 @pytest.fixture(params=ENGINES)
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
-    with open_bench(tmp_path, server_for(request)) as made:
+    with open_bench(tmp_path, server_for(request), KeyedLibrary()) as made:
         yield with_ceepos_till(made)
 
 

@@ -16,6 +16,8 @@ START = {"branch": "CPL", "register": "10", "clerk": "anna", "card_number": "C1"
 BY_HAND = START | {"receipt_number": "4711", "supervisor": "otto", "reason": "the bridge was down"}
 WORD = {"action": "paid", "person": "otto", "reason": "the receipt is here", "receipt_number": "4711"}
 SWITCH = {"on": False, "person": "otto", "reason": "mending"}
+REFUND = {"person": "otto", "reason": "charged in error"}
+GIVEN = {"person": "otto", "receipt_number": "9001"}
 ID = "000000000000000000000001"
 
 ROUTES: list[tuple[str, str, Any, set[Scope]]] = [
@@ -27,6 +29,9 @@ ROUTES: list[tuple[str, str, Any, set[Scope]]] = [
     ("POST", f"/api/v1/payments/{ID}/cancel", {"clerk": "anna"}, {Scope.PAY}),
     ("POST", f"/api/v1/payments/{ID}/stop-waiting", {"clerk": "anna"}, {Scope.PAY}),
     ("POST", f"/api/v1/payments/{ID}/resolve", WORD, {Scope.PAY}),
+    ("POST", f"/api/v1/payments/{ID}/refunds", REFUND, {Scope.RESOLVE}),
+    ("POST", f"/api/v1/payments/{ID}/refunds/1/given-back", GIVEN, {Scope.RESOLVE}),
+    ("POST", f"/api/v1/payments/{ID}/refunds/1/withdraw", REFUND, {Scope.RESOLVE}),
     ("GET", "/api/v1/open-cases", None, {Scope.READ}),
     ("POST", "/api/v1/open-cases/1/resolve", WORD, {Scope.RESOLVE}),
     ("GET", "/api/v1/branches", None, {Scope.READ, Scope.PAY}),
@@ -66,7 +71,8 @@ def test_every_route_that_needs_a_key_is_in_the_table(site: Site) -> None:
     open_routes = {plugin, named, "/api/v1/pos/cpu/{invoicenumber}/report", "/health", "/ready"}
     paths = {path for path in site.app.openapi()["paths"] if path not in open_routes}
     known = [path for _, path, _, _ in ROUTES] + STREAMS
-    values = {"payment_id": ID, "invoicenumber": ID, "card_number": "C1", "case_id": 1, "branch": "CPL", "version": 1}
+    values = {"payment_id": ID, "invoicenumber": ID, "card_number": "C1", "branch": "CPL"}
+    values |= {"case_id": "1", "version": "1", "n": "1"}
     assert {path.format(**values) for path in paths} == set(known)
 
 
@@ -92,6 +98,8 @@ async def test_a_key_for_another_branch_sees_and_does_nothing_here(site: Site) -
     assert (await site.get(f"/api/v1/payments/{payment_id}", key=key)).problem == gone
     assert (await site.get(f"/api/v1/payments/{payment_id}/events", key=key)).problem == gone
     assert (await site.post(f"/api/v1/payments/{payment_id}/resolve", WORD, key=key)).problem == gone
+    for path, body in (("refunds", REFUND), ("refunds/1/given-back", GIVEN), ("refunds/1/withdraw", REFUND)):
+        assert (await site.post(f"/api/v1/payments/{payment_id}/{path}", body, key=key)).problem == gone
     assert (await site.post("/api/v1/open-cases/1/resolve", WORD, key=key)).problem == (404, "no_such_case")
     assert (await site.get(f"/api/v1/pos/cpu/{payment_id}", key=key)).status == 404
     assert (await site.post("/api/v1/payments", START, key=key)).problem == forbidden

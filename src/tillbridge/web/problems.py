@@ -21,7 +21,7 @@ NOT_FOUND = frozenset(
     {
         *("no_such_payment", "no_such_case", "no_such_patron", "no_such_branch", "no_such_register"),
         "no_such_page",  # of the pages alone
-        *("no_such_version", "no_such_second_look", "no_such_person", "no_such_hand_over"),
+        *("no_such_version", "no_such_second_look", "no_such_person", "no_such_refund", "no_such_hand_over"),
     }
 )
 HTTP_CODES = {
@@ -38,6 +38,7 @@ CONFLICT = frozenset(
     {
         *("claimed", "decided", "not_unknown", "not_at_register", "not_blocked", "receipt_used"),
         *("second_look_waits", "overtaken", "person_exists", "last_administrator"),
+        *("refund_waits", "refund_decided", "not_refundable", "cannot_refund"),
         # Of the pages alone.
         *("no_receipt", "switch_changed", "map_changed"),
     }

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from tillbridge.domain.history import Event
 from tillbridge.domain.payment import Line, Payment
+from tillbridge.domain.refund import Refund
 from tillbridge.service.administration_port import BranchSwitch
 from tillbridge.service.library_port import Charge
 from tillbridge.service.ports import World
@@ -17,7 +18,7 @@ Json = dict[str, object]
 
 
 def payment_view(tx: Transaction, payment_id: str, world: World) -> Json | None:
-    """Show a payment with its lines, both states, credits, cases and its history in plain words."""
+    """Show a payment with its lines, both states, credits, refunds, cases and its history in plain words."""
     payment = tx.payment(payment_id)
     if payment is None:
         return None
@@ -27,6 +28,7 @@ def payment_view(tx: Transaction, payment_id: str, world: World) -> Json | None:
         "remind": remind(payment, history, now, world.limits.remind_s),
         "after_booking": after_booking(payment),
         "credits": [_credit(credit) for credit in tx.credits(payment_id)],
+        "refunds": [_refund(refund) for refund in tx.refunds_of(payment_id)],
         "open_cases": [case_view(case, now) for case in tx.open_cases(payment_id)],
         "warnings": [case_view(case, now) for case in tx.cases_naming(payment_id)],
         "history": [event_view(event) for event in history],
@@ -104,6 +106,28 @@ def _line(line: Line) -> Json:
 
 def _credit(credit: StoredCredit) -> Json:
     return {"credit_id": credit.credit_id, "amount": f"{credit.amount:f}", "state": str(credit.state)}
+
+
+def _refund(refund: Refund) -> Json:
+    given_at = refund.given_back_at
+    return {
+        "n": refund.n,
+        "state": str(refund.state),
+        "total_minor": refund.total.minor,
+        "lines": [
+            {"charge_id": line.charge_id, "amount_minor": line.amount_minor, "amount": f"{line.exact:f}"}
+            for line in refund.lines
+        ],
+        "owed_again": refund.owed_again,
+        "branch": refund.branch,
+        "register": refund.register,
+        "asked_by": refund.asked_by,
+        "asked_at": iso(refund.asked_at),
+        "reason": refund.reason,
+        "receipt_number": refund.receipt_number,
+        "given_back_by": refund.given_back_by,
+        "given_back_at": None if given_at is None else iso(given_at),
+    }
 
 
 def event_view(event: Event) -> Json:

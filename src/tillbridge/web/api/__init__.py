@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from tillbridge.web.api import branches, cases, events, payments
+from tillbridge.web.api import branches, cases, events, payments, refunds
 
 api = APIRouter(prefix="/api/v1")
-for _part in (payments, events, cases, branches):
+for _part in (payments, refunds, events, cases, branches):
     api.include_router(_part.routes)

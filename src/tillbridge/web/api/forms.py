@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from tillbridge.domain.money import DECIMAL_TEXT, decimal_of
 from tillbridge.errors import Declined
+from tillbridge.service.refunding import RefundRequest
 from tillbridge.service.resolving import Action, Word
 from tillbridge.service.starting import ByHand, Chosen, StartRequest
 
@@ -91,6 +92,50 @@ class WordForm(_Form):
     def word(self) -> Word:
         """Return the use case's word."""
         return Word(self.action, self.person, self.reason, self.receipt_number, self.patron_id)
+
+
+class RefundedForm(_Form):
+    """Say how many cents are given back of a charge."""
+
+    charge_id: Text = Field(min_length=1, max_length=80)
+    amount_minor: int = Field(gt=0, le=100_000_000, strict=True)
+
+
+class RefundForm(_Form):
+    """Ask for money to be given back: of some charges, or all that is left; where the till is, if it is another one."""
+
+    person: Text = Field(min_length=1, max_length=200)
+    reason: Text = Field(min_length=1, max_length=500)
+    charges: list[RefundedForm] | None = Field(default=None, min_length=1, max_length=500)
+    owed_again: bool = Field(default=False, strict=True)
+    branch: Text | None = Field(default=None, min_length=1, max_length=40)
+    register_number: Text | None = Field(default=None, alias="register", min_length=1, max_length=40)
+
+    def request(self) -> RefundRequest:
+        """Return the use case's request."""
+        charges = self.charges
+        return RefundRequest(
+            person=self.person,
+            reason=self.reason,
+            amounts=None if charges is None else tuple((each.charge_id, each.amount_minor) for each in charges),
+            owed_again=self.owed_again,
+            branch=self.branch,
+            register=self.register_number,
+        )
+
+
+class GivenBackForm(_Form):
+    """Say that the till has given money back: who says so, and the number of its receipt."""
+
+    person: Text = Field(min_length=1, max_length=200)
+    receipt_number: Text = Field(min_length=1, max_length=200)
+
+
+class WithdrawForm(_Form):
+    """Say that no money was given back: who says so, and why."""
+
+    person: Text = Field(min_length=1, max_length=200)
+    reason: Text = Field(min_length=1, max_length=500)
 
 
 class SwitchForm(_Form):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tillbridge.domain.lifecycle import Booking, Collection, Decider
+from tillbridge.domain.lifecycle import Booking, Collection, Decider, RefundState
 from tillbridge.service.store_port import CaseKind, CreditState
 
 
@@ -49,6 +49,32 @@ class CreditShape(_Shape):
     credit_id: str | None
     amount: str
     state: CreditState
+
+
+class RefundLineShape(_Shape):
+    """Show what is given back of one charge; `amount` is the library system's exact decimal."""
+
+    charge_id: str
+    amount_minor: int
+    amount: str
+
+
+class RefundShape(_Shape):
+    """Show money that is given back: where, by whom, and how far it is."""
+
+    n: int
+    state: RefundState
+    total_minor: int
+    lines: list[RefundLineShape]
+    owed_again: bool
+    branch: str
+    register_number: str = Field(alias="register")
+    asked_by: str
+    asked_at: str
+    reason: str
+    receipt_number: str | None
+    given_back_by: str | None
+    given_back_at: str | None
 
 
 class CaseShape(_Shape):
@@ -109,12 +135,13 @@ class PaymentFacts(_Shape):
 
 
 class PaymentShape(PaymentFacts):
-    """Show a payment with its lines, credits, cases and history."""
+    """Show a payment with its lines, credits, refunds, cases and history."""
 
     lines: list[LineShape]
     remind: bool
     after_booking: list[str]
     credits: list[CreditShape]
+    refunds: list[RefundShape]
     open_cases: list[CaseShape]
     warnings: list[CaseShape]
     history: list[EventShape]

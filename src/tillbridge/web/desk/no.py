@@ -161,6 +161,31 @@ SAID: Mapping[str, tuple[str, str]] = {
         marked("Look at what became of it."),
     ),
     "not_blocked": (marked("The booking is not waiting for a person any more."), marked("Look at what became of it.")),
+    "no_such_refund": (marked("There is no such refund."), marked("Look at the payment.")),
+    "refund_waits": (
+        marked("Money of this payment is being given back already."),
+        marked("Look at the payment: say first whether that money was given back."),
+    ),
+    "refund_decided": (
+        marked("Somebody has said already whether this money was given back."),
+        marked("Look at what became of it."),
+    ),
+    "not_refundable": (
+        marked("There is nothing booked of this payment that could be given back."),
+        marked("Look at what became of the payment."),
+    ),
+    "cannot_refund": (
+        marked("The library system cannot be told to give this money back."),
+        marked("Give it back in the library system by hand."),
+    ),
+    "more_than_left": (
+        marked("No more can be given back of a charge than was paid of it and is not given back yet."),
+        marked("Type smaller sums."),
+    ),
+    "whole_only": (
+        marked("Charges are owed again only where the whole payment is given back."),
+        marked("Give all of it back, or let the charges stay paid off."),
+    ),
     "wrong_action": (marked("This cannot be decided like that."), marked("Choose what is offered.")),
     # Looking for payments.
     "wrong_day": (marked("This is no day."), marked("Choose it in the calendar, or type it like 29.11.2026.")),
