@@ -66,13 +66,16 @@ class LimitSettings(_Strict):
     surely_ended_s: float = Field(default=600.0, ge=600, le=86400, strict=True)
 
 
-def _no_language_twice(languages: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(languages)) < len(languages):
-        raise ValueError("name every language once")
-    return languages
+def _none_twice(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("name each of them once")
+    return names
 
 
-Languages = Annotated[tuple[Literal["fi", "sv", "en"], ...], Field(min_length=1), AfterValidator(_no_language_twice)]
+Languages = Annotated[tuple[Literal["fi", "sv", "en"], ...], Field(min_length=1), AfterValidator(_none_twice)]
+RefundRoles = Annotated[
+    tuple[Literal["clerk", "supervisor", "bookkeeper", "administrator"], ...], AfterValidator(_none_twice)
+]
 
 
 def _time_zone(name: str) -> str:
@@ -90,6 +93,7 @@ class DeskSettings(_Strict):
     second_look: bool = Field(default=False, strict=True)
     languages: Languages = ("fi", "sv", "en")
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "Europe/Helsinki"
+    refund_roles: RefundRoles = ("supervisor",)
 
 
 class Settings(_Strict):

@@ -48,6 +48,14 @@ USUAL: Mapping[Action, Words] = {
         marked("The bridge looks at that patron's account, and books there what is not booked yet."),
     ),
     Action.SETTLED: (marked("I have settled it by hand"), _NOTHING_MORE),
+    Action.GIVEN_BACK: (
+        marked("The till has given the money back: the receipt is there"),
+        marked("The bridge tells the library system of it."),
+    ),
+    Action.NOT_GIVEN_BACK: (
+        marked("No money was given back: I made sure of it"),
+        marked("The payment stays as it is, and money of it can be given back later."),
+    ),
 }
 """How a decision is worded where its case has no words of its own for it."""
 
@@ -111,6 +119,14 @@ OWN: Mapping[tuple[CaseKind, Action], Words] = {
     (CaseKind.REFUSED_BY_LIBRARY, Action.BOOK): (
         marked("What was wrong is mended: book it again"),
         _BOOKED_NOW,
+    ),
+    (CaseKind.REFUND_NOT_RECORDED, Action.BOOK): (
+        marked("What was wrong is mended: tell the library system again"),
+        marked("The bridge tells the library system again of the money that was given back."),
+    ),
+    (CaseKind.REFUND_NOT_RECORDED, Action.SETTLED): (
+        marked("I have recorded it in the library system by hand"),
+        marked("The case ends. The bridge tells the library system nothing more of this money."),
     ),
     (CaseKind.VOID_BY_HAND, Action.LOOK): (
         marked("I have voided the credit in the library system: look again"),

@@ -110,7 +110,9 @@ FACTS: Mapping[str, tuple[str, Say] | None] = {
     "lacking": (marked("Not booked yet"), _lacking),
     "reference": (marked("What to look for in the credit's note"), _plain),
     "seconded_by": (marked("Who agreed"), _plain),
+    "register": (marked("Register"), _plain),
     "n": None,
+    "refund": None,
 }
 """The label of each fact of a case, and how its value is said; None for what is nothing to a person."""
 

@@ -11,12 +11,15 @@ from fastapi.responses import Response
 from tillbridge.domain.history import first_break
 from tillbridge.domain.lifecycle import Collection
 from tillbridge.domain.payment import Payment
+from tillbridge.errors import Declined
 from tillbridge.service.people_port import Right
 from tillbridge.service.store_port import Message, Transaction
 from tillbridge.web.desk.live import live as live_part
+from tillbridge.web.desk.no import explained
 from tillbridge.web.desk.places import branch_name, register_name
+from tillbridge.web.desk.refund_part import refund_form, refunds_shown
 from tillbridge.web.desk.routing import DeskRouter
-from tillbridge.web.desk.visit import Visit, Visiting
+from tillbridge.web.desk.visit import Form, Visit, Visiting
 from tillbridge.web.desk.words import (
     actor_words,
     booking_words,
@@ -29,6 +32,7 @@ from tillbridge.web.desk.words import (
     remark_words,
     tone_of,
 )
+from tillbridge.web.problems import status_of
 
 routes = DeskRouter()
 
@@ -41,10 +45,19 @@ _UNREADABLE = re.compile(r"[^\S\n\t ]|[\x00-\x08\x0e-\x1f\x7f-\x9f\u202a-\u202e\
 async def payment(payment_id: str, visit: Visiting) -> Response:
     """Show a payment."""
     visit.need(Right.SEE)
-    context = await visit.bridge.world.store.read(
-        lambda tx: _shown(visit, tx, payment_id) | {"messages": _messages(visit, tx, payment_id)}
-    )
-    return visit.page("payment.html", **context)
+    return await payment_page(visit, payment_id)
+
+
+async def payment_page(visit: Visit, payment_id: str, form: Form | None = None, no: Declined | None = None) -> Response:
+    """Show a payment, with a no to what was tried and with what was typed."""
+
+    def read(tx: Transaction) -> dict[str, Any]:
+        shown = _shown(visit, tx, payment_id) | {"messages": _messages(visit, tx, payment_id)}
+        return shown | refund_form(visit, tx, shown["payment"], form)
+
+    context = await visit.bridge.world.store.read(read)
+    told = explained(visit.texts, no) if no else None
+    return visit.page("payment.html", status_of(no.code) if no else 200, told=told, **context)
 
 
 @routes.get("/payments/{payment_id}/news")
@@ -67,7 +80,7 @@ def readable(raw: bytes) -> str:
 
 def _shown(visit: Visit, tx: Transaction, payment_id: str) -> dict[str, Any]:
     payment = visit.payment(tx, payment_id)
-    return _standing(visit, payment) | _happened(visit, tx, payment_id) | _cases(visit, tx, payment_id)
+    return _standing(visit, payment) | _happened(visit, tx, payment) | _cases(visit, tx, payment_id)
 
 
 def _standing(visit: Visit, payment: Payment) -> dict[str, Any]:
@@ -86,12 +99,13 @@ def _standing(visit: Visit, payment: Payment) -> dict[str, Any]:
     }
 
 
-def _happened(visit: Visit, tx: Transaction, payment_id: str) -> dict[str, Any]:
-    history, texts = tx.history(payment_id), visit.texts
+def _happened(visit: Visit, tx: Transaction, payment: Payment) -> dict[str, Any]:
+    history, texts = tx.history(payment.id), visit.texts
     return {
         "timeline": [(e.at, event_words(texts, e), actor_words(texts, e.actor)) for e, _ in history],
         "broken": first_break(history),
-        "credits": [(credit, credit_words(texts, credit)) for credit in tx.credits(payment_id)],
+        "credits": [(credit, credit_words(texts, credit)) for credit in tx.credits(payment.id)],
+        "refunds": refunds_shown(visit, tx, payment),
     }
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from fastapi.responses import Response
@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from tillbridge.domain.history import Event
 from tillbridge.domain.lifecycle import Collection, Heard
 from tillbridge.domain.payment import Payment
+from tillbridge.domain.refund import Refund
 from tillbridge.errors import Declined
 from tillbridge.marking import marked
 from tillbridge.service.people_port import Right
@@ -30,6 +31,7 @@ COUNTS = marked("The receipt that the till has printed is the one that counts.")
 TAKEN_BACK = marked("The till has taken this payment back.")
 TOTAL, ROUNDING, PAID = marked("Total"), marked("Cash rounding"), marked("Paid")
 DIFFERENCE = marked("Difference at the till (cash rounding, or another sum)")
+GIVEN_BACK = marked("Given back, receipt %(number)s")
 NUMBER, DATE = marked("Receipt number"), marked("Date")
 REGISTER, CLERK = marked("Register"), marked("Clerk")
 NO_NUMBER = marked("not named by the till")
@@ -62,12 +64,13 @@ async def _receipt(visit: Visit, payment_id: str) -> Receipt:
         payment = visit.payment(tx, payment_id)
         if payment.collection not in HAS_RECEIPT:
             raise Declined("no_receipt", "There is no receipt: this payment has not been paid.")
-        return receipt_of(visit, payment, (event for event, _ in tx.history(payment_id)))
+        history = (event for event, _ in tx.history(payment_id))
+        return receipt_of(visit, payment, history, tx.refunds_of(payment_id))
 
     return await visit.bridge.world.store.read(read)
 
 
-def receipt_of(visit: Visit, payment: Payment, history: Iterable[Event]) -> Receipt:
+def receipt_of(visit: Visit, payment: Payment, history: Iterable[Event], refunds: Sequence[Refund] = ()) -> Receipt:
     """Return what stands on the copy of a payment's receipt."""
     texts = visit.texts
     reversed_too = (TAKEN_BACK,) if payment.collection is Collection.REVERSED else ()
@@ -79,7 +82,7 @@ def receipt_of(visit: Visit, payment: Payment, history: Iterable[Event]) -> Rece
             (line.description or line.debit_type, texts.money(line.amount_minor, payment.currency))
             for line in payment.lines
         ),
-        sums=_sums(texts, payment, visit.bridge.world.limits.rounding_minor),
+        sums=(*_sums(texts, payment, visit.bridge.world.limits.rounding_minor), *_given_back(texts, refunds)),
         facts=_facts(visit, payment, paid_at(payment, history)),
         counts=texts.gettext(COUNTS),
     )
@@ -97,6 +100,18 @@ def _sums(texts: Texts, payment: Payment, rounding_minor: int) -> tuple[tuple[st
         words = ROUNDING if abs(payment.rounding_minor) <= rounding_minor else DIFFERENCE
         sums += [(words, payment.rounding_minor), (PAID, payment.total.minor + payment.rounding_minor)]
     return tuple((texts.gettext(words), texts.money(minor, payment.currency)) for words, minor in sums)
+
+
+def _given_back(texts: Texts, refunds: Sequence[Refund]) -> tuple[tuple[str, str], ...]:
+    """List what the till has given back since, each with its own receipt."""
+    given = [refund for refund in refunds if refund.counts and refund.receipt_number]
+    return tuple(
+        (
+            texts.gettext(GIVEN_BACK) % {"number": refund.receipt_number},
+            texts.money(-refund.total.minor, refund.currency),
+        )
+        for refund in given
+    )
 
 
 def _facts(visit: Visit, payment: Payment, at: float) -> tuple[tuple[str, str], ...]:

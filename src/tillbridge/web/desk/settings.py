@@ -17,6 +17,7 @@ from tillbridge.service.store_port import Transaction
 from tillbridge.web.desk.no import explained
 from tillbridge.web.desk.places import Place, branch_name, places
 from tillbridge.web.desk.routing import DeskRouter
+from tillbridge.web.desk.staff_words import role_words
 from tillbridge.web.desk.texts import LANGUAGES
 from tillbridge.web.desk.visit import Form, OwnForm, Visit, Visiting
 from tillbridge.web.koha.script import line_for
@@ -96,6 +97,7 @@ async def _page(
         "told_about": branch,
         "typed": form.one("reason", REASON_LIMIT) if form else "",
         "desk": visit.bridge.desk,
+        "refund_roles": role_words(visit.texts, visit.bridge.desk.refund_roles),
         "languages": [LANGUAGES[code] for code in visit.bridge.desk.languages],
         "map_file": visit.bridge.map_file,
         "public_address": visit.bridge.public_address,

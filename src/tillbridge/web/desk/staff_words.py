@@ -45,6 +45,9 @@ DEEDS: Mapping[DeedKind, str] = {
     DeedKind.STOPPED_WAITING: marked("Stopped waiting for the till"),
     DeedKind.WORD_GIVEN: marked("Said what became of a payment"),
     DeedKind.CASE_DECIDED: marked("Decided an open case"),
+    DeedKind.REFUND_ASKED: marked("Asked for money to be given back"),
+    DeedKind.REFUND_GIVEN_BACK: marked("Said that money was given back"),
+    DeedKind.REFUND_WITHDRAWN: marked("Said that no money was given back"),
     DeedKind.SECOND_LOOK_WISHED: marked("Decided something that waits for a second look"),
     DeedKind.SECOND_LOOK_AGREED: marked("Agreed at a second look"),
     DeedKind.SECOND_LOOK_REFUSED: marked("Did not agree at a second look"),
@@ -58,6 +61,8 @@ DECISIONS: Mapping[Action, str] = {
     Action.LOOK: marked("look again"),
     Action.OTHER_PATRON: marked("book it for another patron"),
     Action.SETTLED: marked("settled by hand"),
+    Action.GIVEN_BACK: marked("given back: the receipt is there"),
+    Action.NOT_GIVEN_BACK: marked("not given back"),
 }
 
 ALL_BRANCHES = marked("All branches")

@@ -101,6 +101,11 @@ class Visit(Guest):
         """Tell whether this person has a right."""
         return self.person.may(Right(right))
 
+    @property
+    def may_refund(self) -> bool:
+        """Tell whether one of this person's roles may give money back, by the settings."""
+        return any(role.value in self.bridge.desk.refund_roles for role in self.person.roles)
+
     def need(self, right: Right) -> None:
         """Raise Declined where this person has not this right."""
         if not self.person.may(right):

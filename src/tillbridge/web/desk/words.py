@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from tillbridge.domain.history import Event
-from tillbridge.domain.lifecycle import STANDINGS, Booking, Collection, Decider
+from tillbridge.domain.lifecycle import STANDINGS, Booking, Collection, Decider, RefundState
 from tillbridge.domain.payment import Payment
+from tillbridge.domain.refund import Refund
 from tillbridge.marking import marked
 from tillbridge.service.store_port import CaseKind, CreditState, Message, StoredCredit
 from tillbridge.service.telling import CASES, REMARKS, sentence_of
@@ -53,21 +54,34 @@ CREDITS: Mapping[CreditState, str] = {
     CreditState.VOIDED: marked("taken back"),
 }
 
+REFUNDS: Mapping[RefundState, str] = {
+    RefundState.ASKED: marked("is to be given back at the till"),
+    RefundState.DUE: marked("given back, is to be recorded"),
+    RefundState.RECORDING: marked("given back, is being recorded"),
+    RefundState.RECORDED: marked("given back"),
+    RefundState.UNKNOWN: marked("given back, is being looked up"),
+    RefundState.BLOCKED: marked("given back, needs a person"),
+    RefundState.WITHDRAWN: marked("not given back"),
+    RefundState.TAKEN_BACK: marked("the whole payment was taken back"),
+    RefundState.SETTLED: marked("given back, recorded by hand"),
+}
+
 DIRECTIONS: Mapping[str, str] = {
     "answer": marked("answer to our message"),
     "report": marked("report of the till"),
 }
 
 RECEIPT = marked("Receipt %(number)s.")
+SUM = marked("Sum: %(amount)s.")
 AGREED = marked("%(person)s agreed.")
 
 _COLOURED: Mapping[str, Sequence[StrEnum]] = {
-    "good": (Collection.PAID, Booking.BOOKED, CreditState.BOOKED),
+    "good": (Collection.PAID, Booking.BOOKED, CreditState.BOOKED, RefundState.RECORDED),
     "warn": (
         *(Collection.REFUSED, Collection.REVERSED, Booking.UNKNOWN, Booking.REVERSING, Booking.REVERSED),
-        *(CreditState.ABSENT, CreditState.VOIDED),
+        *(CreditState.ABSENT, CreditState.VOIDED, RefundState.ASKED, RefundState.UNKNOWN),
     ),
-    "bad": (Collection.UNKNOWN, Booking.BLOCKED, Booking.REVERSAL_DUE),
+    "bad": (Collection.UNKNOWN, Booking.BLOCKED, Booking.REVERSAL_DUE, RefundState.BLOCKED),
 }
 TONES: Mapping[tuple[type, str], str] = {
     (type(state), state): tone for tone, states in _COLOURED.items() for state in states
@@ -106,6 +120,11 @@ def credit_words(texts: Texts, credit: StoredCredit) -> str:
     return texts.gettext(CREDITS[credit.state])
 
 
+def refund_words(texts: Texts, refund: Refund) -> str:
+    """Say how far money is on its way back."""
+    return texts.gettext(REFUNDS[refund.state])
+
+
 def direction_words(texts: Texts, message: Message) -> str:
     """Say what kind of message came over the wire."""
     return texts.gettext(DIRECTIONS.get(message.direction, message.direction))
@@ -119,6 +138,9 @@ def tone_of(state: StrEnum) -> str:
 def event_words(texts: Texts, event: Event) -> str:
     """Say what happened, with the reason and the receipt number where the event has them."""
     words = texts.gettext(sentence_of(event))
+    if event.kind == "refund_asked":
+        sum_ = texts.money(int(str(event.facts["total_minor"])), str(event.facts["currency"]))
+        words += " " + texts.gettext(SUM) % {"amount": sum_}
     if why := event.facts.get("why"):
         words += f" ({reason_words(texts, str(why))})"
     if receipt := event.facts.get("receipt"):
