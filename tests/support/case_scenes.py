@@ -8,6 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from support.fakes import report
 from support.steps import at_register, collected, the_case, unknown
 from support.worlds import Bench
+from tillbridge.domain.payment import Payment
+from tillbridge.service.library_port import Abilities
+from tillbridge.service.refunding import RefundRequest, ask_refund, give_back
 from tillbridge.service.resolving import Action, Word, resolve_payment
 from tillbridge.service.starting import Chosen
 from tillbridge.service.store_port import Case, CaseKind, Task, TaskKind, Transaction
@@ -119,6 +122,27 @@ async def _void_by_hand(bench: Bench) -> None:
     await bench.report(report(payment.id, "cancelled"))
 
 
+async def _money_asked_back(bench: Bench) -> Payment:
+    """Ask for the money of a booked payment, at a library system that says it can be told of refunds."""
+    payment = await collected(bench, "3")
+    await bench.work()
+    bench.library.abilities = Abilities(refund=True)
+    await ask_refund(bench.world, payment.id, RefundRequest("sari", "charged in error"))
+    return payment
+
+
+async def _refund_undecided(bench: Bench) -> None:
+    await _money_asked_back(bench)
+    await bench.wait_and_work(bench.world.limits.ask_s)
+
+
+async def _refund_not_recorded(bench: Bench) -> None:
+    """The library system refuses what the till has done."""
+    payment = await _money_asked_back(bench)
+    await give_back(bench.world, payment.id, 1, "sari", "9001")
+    await bench.work()
+
+
 SCENES: Mapping[CaseKind, Callable[[Bench], Awaitable[None]]] = {
     CaseKind.UNKNOWN_OUTCOME: _unknown_outcome,
     CaseKind.ODD_STATUS: _odd_status,
@@ -136,6 +160,8 @@ SCENES: Mapping[CaseKind, Callable[[Bench], Awaitable[None]]] = {
     CaseKind.PATRON_GONE: _patron_gone,
     CaseKind.REFUSED_BY_LIBRARY: _at_library("refused"),
     CaseKind.VOID_BY_HAND: _void_by_hand,
+    CaseKind.REFUND_UNDECIDED: _refund_undecided,
+    CaseKind.REFUND_NOT_RECORDED: _refund_not_recorded,
 }
 
 

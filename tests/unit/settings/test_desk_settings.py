@@ -40,6 +40,12 @@ def test_what_is_said_counts_and_languages_keep_their_order(tmp_path: Path) -> N
     assert desk_of(tmp_path, "[desk]\nsession_h = 24\n").session_h == 24
 
 
+def test_supervisors_may_ask_for_money_to_be_given_back_unless_other_roles_are_named(tmp_path: Path) -> None:
+    assert desk_of(tmp_path, "").refund_roles == ("supervisor",)
+    assert desk_of(tmp_path, '[desk]\nrefund_roles = ["clerk", "supervisor"]\n').refund_roles == ("clerk", "supervisor")
+    assert desk_of(tmp_path, "[desk]\nrefund_roles = []\n").refund_roles == ()
+
+
 WRONG = {
     "a session without time": ("session_h = 0", "greater than 0"),
     "a session of more than a day": ("session_h = 24.5", "less than or equal to 24"),
@@ -48,7 +54,9 @@ WRONG = {
     "a second look that is a number": ("second_look = 1", "desk.second_look: "),
     "no language": ("languages = []", "desk.languages: "),
     "an unknown language": ('languages = ["fi", "de"]', "'fi', 'sv' or 'en'"),
-    "a language twice": ('languages = ["fi", "sv", "fi"]', "name every language once"),
+    "a language twice": ('languages = ["fi", "sv", "fi"]', "name each of them once"),
+    "an unknown role": ('refund_roles = ["boss"]', "desk.refund_roles"),
+    "a role twice": ('refund_roles = ["clerk", "clerk"]', "name each of them once"),
     "a slip of the pen": ("session_s = 12", "desk.session_s is not a setting"),
 }
 

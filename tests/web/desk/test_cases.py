@@ -42,7 +42,9 @@ async def decided(
 
 def fields_of(action: Action) -> dict[str, str]:
     """Return what a decision needs besides."""
-    return {Action.PAID: {"receipt": "4799"}, Action.OTHER_PATRON: {"who": "C6"}}.get(action, {})
+    receipt = {"receipt": "4799"}
+    needed = {Action.PAID: receipt, Action.GIVEN_BACK: receipt, Action.OTHER_PATRON: {"who": "C6"}}
+    return needed.get(action, {})
 
 
 def test_there_is_a_scene_for_every_kind_of_case_and_words_for_every_decision() -> None:

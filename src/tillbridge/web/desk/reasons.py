@@ -72,7 +72,6 @@ REASONS = (
     marked("money of it had been given back before"),
     marked("a request came late"),
     marked("the plugin is not there any more"),
-    marked("the reference is known with other content"),
     marked("the till took the money back"),
     marked("Koha answered %(status)s (%(details)s)"),
     marked("Koha does not let the bridge in (%(details)s)"),
