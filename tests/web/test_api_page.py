@@ -54,8 +54,16 @@ def refusals(source: Path) -> Iterator[ast.expr]:
             yield node.args[0]
 
 
-OF_PEOPLE = {"administering.py", "people.py", "staff.py", "passwords.py", "tries.py"}
-"""What the use cases of accounts, and those of administrators, refuse, a page tells alone."""
+OF_PEOPLE = {
+    "administering.py",
+    "people.py",
+    "staff.py",
+    "passwords.py",
+    "tries.py",
+    "handing_over.py",
+    "librarians.py",
+}
+"""What the use cases of accounts, hand-overs and administrators refuse, a page tells alone."""
 
 
 def programs_meet(source: Path) -> bool:

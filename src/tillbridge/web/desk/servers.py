@@ -32,6 +32,8 @@ TASKS: Mapping[TaskKind, str] = {
     TaskKind.WATCH: marked("late bookings, to become open cases"),
     TaskKind.BOOK: marked("payments to be booked"),
     TaskKind.LOOK_UP: marked("bookings to be looked up in the library system"),
+    TaskKind.REVERSE: marked("bookings to be taken back in the library system"),
+    TaskKind.REFUND: marked("refunds to be recorded in the library system"),
     TaskKind.SEAL: marked("days of the history to be sealed"),
     TaskKind.ALARM: marked("messages about open cases to go out"),
 }
