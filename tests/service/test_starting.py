@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from typing import TypeVar
 
 import pytest
 
 from support.steps import claims, tasks
 from support.worlds import Bench, products_of
 from tillbridge.errors import Declined
+from tillbridge.service.finding_port import SEARCH_LIMIT_S
 from tillbridge.service.register_port import Payer, Product
 from tillbridge.service.starting import (
     NOTE_LIMIT,
@@ -20,6 +23,9 @@ from tillbridge.service.starting import (
     record_by_hand,
     start_payment,
 )
+from tillbridge.service.store_port import Transaction
+
+T = TypeVar("T")
 
 NO = [
     ({"branch": "XXX"}, "no_such_branch"),
@@ -152,3 +158,35 @@ async def test_charges_that_were_handed_over_are_not_read_again(bench: Bench) ->
     )
     assert [(line.charge_id, line.amount_minor) for line in payment.lines] == [("1", 300), ("2", 200)]
     assert bench.library.reads == 0
+
+
+class SleepyStore:
+    """A store whose process sleeps right before each of its transactions."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench, self._inner = bench, bench.world.store
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        self._bench.clock.advance(900)
+        return await self._inner.write(work)
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        return await self._inner.read(work)
+
+    async def search(self, work: Callable[[Transaction], T], limit_s: float = SEARCH_LIMIT_S) -> T:
+        return await self._inner.search(work, limit_s)
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+async def test_starting_stores_no_event_in_a_past_that_may_be_sealed_already(bench: Bench, by_hand: bool) -> None:
+    bench.library.add_charge("1", "3")
+    bench.world = replace(bench.world, store=SleepyStore(bench))
+    read_at = bench.clock.now()
+    request = StartRequest("CPL", "10", "anna", card_number="C1")
+    if by_hand:
+        payment = await record_by_hand(bench.world, request, ByHand("7", "sari", "the bridge was down"))
+    else:
+        payment = await start_payment(bench.world, request)
+    history = await bench.store.read(lambda tx: tx.history(payment.id))
+    assert {event.at for event, _ in history} == {read_at + 900}
+    assert payment.created_at == read_at  # the charges are as old as that, and are read again before they are sent

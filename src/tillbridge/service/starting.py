@@ -86,9 +86,10 @@ async def start_payment(
     `charges` that the library system itself has just handed over, in its own order, are not read again either.
     """
     payment, patron = await _intend(world, request, known, charges)
-    now = payment.created_at
 
     def store(tx: Transaction) -> Payment:
+        # Not when the charges were read: a process that slept since would write into a day that is sealed already.
+        now = world.clock.now()
         beside.before(tx)
         server = world.registers[payment.register_server]
         payer = Payer(patron.surname, patron.firstname, patron.card_number) if server.names_payer else None
@@ -109,9 +110,9 @@ async def record_by_hand(world: World, request: StartRequest, word: ByHand, besi
     if not word.receipt_number.strip() or not word.reason.strip() or not word.supervisor.strip():
         raise Declined("reason_missing", "Say the receipt number, the reason and who you are.")
     intended, _ = await _intend(world, request)
-    now = intended.created_at
 
     def store(tx: Transaction) -> Payment:
+        now = world.clock.now()
         beside.before(tx)
         payment = _taken_by_hand(intended, word)
         need_fresh_receipt(tx, payment, word.receipt_number.strip())

@@ -24,7 +24,7 @@ DEEDS: Mapping[str, Deed] = {
         people.other_sum, people.decide,
         librarians.grow, librarians.write_off, librarians.pay_in_koha, librarians.change_charge, librarians.void,
         librarians.void_at_once, librarians.merge, librarians.delete, librarians.delete_payer,
-        librarians.meet_librarian, librarians.meet_other_bridge,
+        librarians.meet_librarian, librarians.meet_other_bridge, librarians.switch_plugin,
         mishaps.harm_till, mishaps.harm_report, mishaps.harm_read, mishaps.harm_write, mishaps.till_fault,
         mishaps.rotate, mishaps.koha_fault, mishaps.koha_away, mishaps.crash, mishaps.sleep, mishaps.oversleep,
         mishaps.database_fault, mishaps.jump, mishaps.forge, mishaps.odd_report, mishaps.lie, mishaps.step_clock,
@@ -38,6 +38,7 @@ _MISHAPS = (
     "sleep", "database_fault", "jump", "forge", "odd_report", "grow", "write_off", "pay_in_koha", "void", "merge",
     "delete", "decide", "take_back", "other_sum", "start_twice", "by_hand", "cancel", "stop", "word", "second",
     "meet_librarian", "meet_other_bridge", "oversleep", "void_at_once", "alarm_fault",
+    "switch_plugin",
 )  # fmt: skip
 
 _BUSY = ("pay", "leave", "start", "start_again", "change_charge", "second", "decide", "word")
@@ -83,6 +84,7 @@ def _setup(draws: Random) -> Setup:
         retries=draws.choice((0, 0, 2, 5)),
         names_payer=draws.random() < 0.5,  # noqa: PLR2004 - half
         restart_after=draws.choice((0, 0, 0, 7)),
+        plugin=draws.random() < 0.3,  # noqa: PLR2004 - some
         patrons=patrons,
     )
 

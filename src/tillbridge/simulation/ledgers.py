@@ -61,7 +61,8 @@ def _check_worlds(stage: Stage, held: Held) -> None:
     """Need the messages about a payment, and about its credits, to have fared as the bridge may believe."""
     stage.check_worlds(held.payment.id)
     for reference in {line.note.rsplit(" ", 1)[-1] for line in stage.library.credits_of(held.payment.id)}:
-        stage.check_worlds(reference)
+        asked = stage.fleet.questions.has_asked(reference)
+        stage.check_worlds(reference if asked else reference.rsplit(":", 1)[0])
     check_heard(held, stage.till.said.get(held.payment.id, ()))
     listed = held.payment.id not in stage.library.spilled or _has_had(stage, held, BOOKING_CASES)
     need(listed, f"{held.payment.id}: its money has spilled over to another charge, and nobody was told")

@@ -191,6 +191,15 @@ async def delete_payer(stage: Stage, step: Step) -> None:
         await (delete if step.pick < 0.5 else merge)(stage, replace(step, n=n))  # noqa: PLR2004 - half and half
 
 
+async def switch_plugin(stage: Stage, step: Step) -> None:
+    """Let an administrator switch the plugin off, or on again, where Koha has it."""
+    del step
+    plugin = stage.library.library.plugin
+    if stage.setup.plugin:
+        plugin.installed = not plugin.installed
+        stage.telling.say(f"the plugin is {'there' if plugin.installed else 'not there'} from now on")
+
+
 # --- who meets a credit of the bridge ---
 
 

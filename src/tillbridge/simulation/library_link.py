@@ -13,6 +13,9 @@ from tillbridge.libraries.koha.transport import NotAsked, Outcome, Reply, Transp
 from tillbridge.simulation.library_side import LibrarySide, payment_of
 from tillbridge.simulation.wires import Passage, Stop, Wires
 
+_CREDITS = ("/account/credits", "/contrib/tillbridge/bookings")
+_REVERSALS = "/contrib/tillbridge/reversals"
+
 
 @dataclass(frozen=True, slots=True)
 class Hands:
@@ -36,7 +39,11 @@ class _Request:
 
     @property
     def is_credit(self) -> bool:
-        return self.method == "POST" and self.path.endswith("/account/credits")
+        return self.method == "POST" and self.path.endswith(_CREDITS)
+
+    @property
+    def is_write(self) -> bool:
+        return self.is_credit or self.path.endswith(_REVERSALS)
 
     @property
     def name(self) -> str:
@@ -44,7 +51,8 @@ class _Request:
 
     @property
     def payment_id(self) -> str:
-        return str(payment_of(json.loads(self.body)["note"]))
+        asked = json.loads(self.body)
+        return str(payment_of(asked["note"] if self.is_credit else asked["booking"]))
 
 
 class VirtualTransport(Transport):
@@ -62,7 +70,7 @@ class VirtualTransport(Transport):
     async def write(self, path: str, body: bytes, headers: Mapping[str, str]) -> Outcome:
         """Send a POST, once."""
         request = _Request("POST", path, "", body, {key.lower(): value for key, value in headers.items()})
-        if not request.is_credit:
+        if not request.is_write:
             return await self._carry(request, self._wires.pass_on("read"))
         self._side.writing += 1
         try:

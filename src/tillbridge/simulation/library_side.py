@@ -51,7 +51,7 @@ class LibrarySide:
     ) -> None:
         zone = ZoneInfo(setup.zone)
         account = StaffAccount(CLIENT, SECRET, userid=CLIENT, password=SECRET)
-        settings = DemoLibrarySettings((account,), seeded=False, restart_after=setup.restart_after)
+        settings = DemoLibrarySettings((account,), seeded=False, restart_after=setup.restart_after, plugin=setup.plugin)
         book = Book(lambda: datetime.fromtimestamp(now(), UTC).astimezone(zone))
         self.library = DemoLibrary(settings, book, seconds)
         self._pairs = WatchedPairs(self)
@@ -129,6 +129,11 @@ class LibrarySide:
         """Count the credits with exactly this reference, void ones too."""
         notes = (line.note for line in self.book.lines.values() if line.side is Side.CREDIT)
         return sum(note.rsplit(" ", 1)[-1] == reference for note in notes)
+
+    def references_under(self, reference: str) -> set[str]:
+        """Return the references of all credits that are this one with a number behind it."""
+        words = (line.note.rsplit(" ", 1)[-1] for line in self.book.lines.values() if line.side is Side.CREDIT)
+        return {word for word in words if word.startswith(f"{reference}:")}
 
     def valid_credits(self, payment_id: str) -> list[Line]:
         """List those that are not void."""

@@ -63,7 +63,10 @@ KOHA_FAULTS = (
     FaultKind.FORBIDDEN,
     FaultKind.STALL,
     FaultKind.CREDIT_400,
+    FaultKind.PLUGIN_500,
+    FaultKind.PLUGIN_500_KEPT,
 )
+PLUGIN_ROUTES = ("plugin_bookings", "plugin_reversals")
 
 
 LIES = (0, 1, 99)
@@ -126,7 +129,8 @@ async def rotate(stage: Stage, step: Step) -> None:
 async def koha_fault(stage: Stage, step: Step) -> None:
     """Let the next credit meet one of Koha's own faults."""
     kind = _one(KOHA_FAULTS, step.pick)
-    fault = Fault(0, kind, method="POST", route="credits", seconds=6.0)
+    route = _one(PLUGIN_ROUTES, step.n % 3 / 3) if stage.library.library.plugin.installed else "credits"
+    fault = Fault(0, kind, method="POST", route=route, seconds=6.0)
     stage.library.library.faults.plan(fault)
 
 

@@ -35,6 +35,9 @@ from tillbridge.store.transaction import SqlTransaction
 OURS = ("bridge", "library", "till")
 """Who acts in events when no person does."""
 
+REVERSAL = (Booking.REVERSAL_DUE, Booking.REVERSING)
+"""Bookings that must be taken back."""
+
 _NOTHING = Decimal(0)
 
 
@@ -159,7 +162,7 @@ def check_locks(locks: Mapping[str, str], payments: Mapping[str, Payment]) -> No
     for patron, payment_id in locks.items():
         holder = payments[payment_id]
         need(
-            holder.booking in (Booking.DUE, *IN_DOUBT),
+            holder.booking in (Booking.DUE, *IN_DOUBT, *REVERSAL),
             f"{patron} stays locked by a payment that is {holder.booking}",
         )
         need(holder.patron_id == patron, "a payment locks a patron who is not its own")
@@ -236,7 +239,9 @@ def _something_follows(held: Held) -> None:
         Booking.BOOKING: TaskKind.BOOK in held.tasks,
         Booking.UNKNOWN: TaskKind.LOOK_UP in held.tasks,
         Booking.BLOCKED: bool(held.kinds & BOOKING_CASES),
-        Booking.REVERSAL_DUE: CaseKind.VOID_BY_HAND in held.kinds and TaskKind.LOOK_UP in held.tasks,
+        Booking.REVERSAL_DUE: TaskKind.REVERSE in held.tasks
+        or (CaseKind.VOID_BY_HAND in held.kinds and TaskKind.LOOK_UP in held.tasks),
+        Booking.REVERSING: TaskKind.REVERSE in held.tasks,
     }
     need(follows.get(payment.booking, True), f"booking {payment.booking} with nothing to follow")
 

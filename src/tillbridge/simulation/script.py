@@ -41,6 +41,8 @@ class Setup:
     names_payer: bool = True
     restart_after: int = 0
     """After how many requests Koha replaces a worker, and stalls."""
+    plugin: bool = False
+    """Whether Koha has Tillbridge's plugin at the start."""
     patrons: tuple[tuple[str, tuple[str, ...]], ...] = (("Virtanen", ("2.40", "0.20")),)
     """Surname, and what is owed."""
 

@@ -29,6 +29,8 @@ class Question:
     """Hold one message to the outside, and what its answer has proven; whose process dies never knows."""
 
     outcome: Outcome = "unknown"
+    keyed: bool = False
+    """Whether it is known by its key, so that any number of them are one."""
 
 
 class Questions:
@@ -39,9 +41,9 @@ class Questions:
         self.answered: Callable[[str], None] = lambda _: None
         """Is told what an answer was about, as soon as it is there."""
 
-    def ask(self, about: str) -> Question:
+    def ask(self, about: str, *, keyed: bool = False) -> Question:
         """Note a message that is about to go out."""
-        question = Question()
+        question = Question(keyed=keyed)
         self._asked[about].append(question)
         return question
 
@@ -50,11 +52,17 @@ class Questions:
         question.outcome = outcome
         self.answered(about)
 
+    def has_asked(self, about: str) -> bool:
+        """Tell whether there was ever a message about this."""
+        return bool(self._asked.get(about))
+
     def worlds(self, about: str) -> range:
         """Return how many of the messages may have arrived: at least those of which it is known."""
-        outcomes = [question.outcome for question in self._asked[about]]
-        surely = outcomes.count("arrived")
-        return range(surely, surely + outcomes.count("unknown") + 1)
+        plain = [question.outcome for question in self._asked[about] if not question.keyed]
+        keyed = {question.outcome for question in self._asked[about] if question.keyed}
+        surely = max(plain.count("arrived"), int("arrived" in keyed))
+        most = plain.count("arrived") + plain.count("unknown") + bool(keyed - {"not arrived"})
+        return range(surely, most + 1)
 
     def check(self, about: str, arrived: int) -> None:
         """Need a world in which so many of the messages have arrived."""
@@ -88,7 +96,7 @@ class WatchedLibrary(KohaLibrary):
 
     async def record(self, order: CreditOrder) -> BookingAnswer:
         """Record a credit."""
-        question = self.questions.ask(order.reference)
+        question = self.questions.ask(order.reference, keyed=self.abilities.keyed and order.shares is not None)
         answer = await super().record(order)
         match answer:
             case NotRecorded():
