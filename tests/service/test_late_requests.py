@@ -122,3 +122,35 @@ async def test_what_was_given_up_and_is_sent_now_is_waited_for_before_anything_i
     assert (await bench.payment(PAYMENT)).booking is Booking.BOOKED
     assert bench.library.writes == 1
     assert await bench.cases() == []
+
+
+async def test_a_request_that_is_sent_while_its_booking_is_taken_back_is_waited_for(bench: Bench) -> None:
+    wake = await _asleep(bench)
+    await bench.report(report(PAYMENT, "cancelled"))
+    while (await bench.payment(PAYMENT)).booking is not Booking.REVERSAL_DUE:
+        bench.clock.advance(100)
+        for task in await bench.due():
+            await bench.do(task)
+    await wake()
+    await decide(bench, CaseKind.VOID_BY_HAND, Action.LOOK)
+    await bench.work()
+    assert (await bench.payment(PAYMENT)).booking is Booking.REVERSAL_DUE
+    bench.library.land()
+    bench.library.void("9000")
+    await decide(bench, CaseKind.VOID_BY_HAND, Action.LOOK)
+    await bench.work()
+    assert (await bench.payment(PAYMENT)).booking is Booking.REVERSED
+    assert await bench.cases() == []
+
+
+async def test_what_surely_never_arrived_needs_no_void(bench: Bench) -> None:
+    wake = await _asleep(bench, "lost")
+    await bench.report(report(PAYMENT, "cancelled"))
+    while (await bench.payment(PAYMENT)).booking is not Booking.REVERSAL_DUE:
+        bench.clock.advance(100)
+        for task in await bench.due():
+            await bench.do(task)
+    await wake()
+    await bench.wait_and_work(3700)
+    assert (await bench.payment(PAYMENT)).booking is Booking.REVERSED
+    assert await bench.cases() == []

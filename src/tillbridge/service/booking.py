@@ -260,7 +260,7 @@ class Booker:
             return
         settling = Settling(tx, self._world, task, payment)
         if payment.booking is not Booking.UNKNOWN:
-            settling.look_at_case(seen.credits, seen.owed)
+            settling.look_at_case(seen.credits, seen.owed, seen.asked_at)
         elif settling.adopt(seen.credits, seen.owed):
             settling.let_go()
         else:

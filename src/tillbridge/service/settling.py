@@ -147,7 +147,7 @@ class Settling:
 
     def _may_come_late(self, asked: StoredCredit, doubt: MaybeRecorded) -> None:
         """Wait once more for the end of a request that was under way until now, and look what it has left behind."""
-        if self._payment.booking in (Booking.DUE, Booking.UNKNOWN):
+        if self._payment.booking in _LOOKED_UP_YET:
             for credit in self._credits():
                 if credit.n == asked.n and credit.state in TRACES:
                     self._put(replace(credit, state=CreditState.SENT, sent_at=self._now, ended=doubt.ended))
@@ -215,7 +215,7 @@ class Settling:
         self._give_up_sent()
         self.book_again("the library system does not have it")
 
-    def look_at_case(self, found: Sequence[Credit], owed: Owed) -> None:
+    def look_at_case(self, found: Sequence[Credit], owed: Owed, asked_at: float) -> None:
         """See whether a person has settled it in the library system; else look again later.
 
         Of a booking at rest it is seen whether a request that another process had given up has come through after all.
@@ -223,7 +223,7 @@ class Settling:
         if self._payment.booking in AT_REST:
             self._look_for_late(found)
         elif self._payment.booking is Booking.REVERSAL_DUE:
-            self._look_for_void(found)
+            self._look_for_void(found, asked_at)
         elif self._whole_by_now(found, owed):
             self._answered_there()
         self.let_go()
@@ -375,11 +375,13 @@ class Settling:
         self.advance(Done.CONFIRMED, {"credits": booked})
         self._take_back_if_reversed()
 
-    def _look_for_void(self, found: Sequence[Credit]) -> None:
+    def _look_for_void(self, found: Sequence[Credit], asked_at: float) -> None:
+        """Take it that nothing of the payment stands any more, unless something is missing or may still arrive."""
         there = {credit.reference for credit in found}
-        sent = [c for c in self._credits() if c.state in (CreditState.SENT, CreditState.BOOKED)]
-        unseen = any(reference_of(self._payment, credit.n) not in there for credit in sent)
-        if unseen or any(not credit.void for credit in found):
+        unseen = [credit for credit in self._credits() if reference_of(self._payment, credit.n) not in there]
+        missing = any(credit.state is CreditState.BOOKED for credit in unseen)
+        late = asked_at < surely_ended_at(unseen, self._world.limits.surely_ended_s)
+        if missing or late or any(not credit.void for credit in found):
             return
         self._payment = self._collecting.reversal_seen(self._payment, {})
 

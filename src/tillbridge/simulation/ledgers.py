@@ -64,7 +64,7 @@ def _check_worlds(stage: Stage, held: Held) -> None:
         asked = stage.fleet.questions.has_asked(reference)
         stage.check_worlds(reference if asked else reference.rsplit(":", 1)[0])
     check_heard(held, stage.till.said.get(held.payment.id, ()))
-    listed = held.payment.id not in stage.library.spilled or _has_had(stage, held, BOOKING_CASES)
+    listed = held.payment.id not in stage.library.spilled or _has_had(stage, held, (*BOOKING_CASES, CaseKind.VOID_BY_HAND))
     need(listed, f"{held.payment.id}: its money has spilled over to another charge, and nobody was told")
 
 
