@@ -157,7 +157,8 @@ BOOKING = (
     Kind("collected twice",
          (harm("till", "answer_lost"), start, word(Action.NOT_PAID), do("start_again"), wait(10),
           do("pay"), pay), 2 * PAID, PAID, HELD, or_else=((PAID, PAID), (PAID, NOTHING))),
-    Kind("the till contradicts itself", (start, leave, _lies(1)), NOTHING, NOTHING),
+    # Whose death loses the till's "cancelled", which it says once, hears the lie alone, and has to believe it.
+    Kind("the till contradicts itself", (start, leave, _lies(1)), NOTHING, NOTHING, or_else=((NOTHING, PAID),)),
     Kind("forged, odd and stray reports",
          (start, wait(5), *(do("forge", pick=n / 5) for n in range(5)), do("odd_report"), do("odd_report", pick=0.9),
           pay)),

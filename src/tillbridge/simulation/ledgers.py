@@ -28,7 +28,6 @@ from tillbridge.store.transaction import SqlTransaction
 OUTCOMES = ("clerk_paid", "clerk_cancelled", "settled")
 """Events by which a person says what the till has, or lets a contradiction stand."""
 
-_ONE_TOO_MANY = (CaseKind.BOOKED_TWICE, CaseKind.VOID_BY_HAND)
 _TRUE = {"paid": Heard.TILL_PAID, "cancelled": Heard.TILL_CANCELLED, "taken_back": Heard.TILL_CANCELLED}
 
 
@@ -64,7 +63,8 @@ def _check_worlds(stage: Stage, held: Held) -> None:
         asked = stage.fleet.questions.has_asked(reference)
         stage.check_worlds(reference if asked else reference.rsplit(":", 1)[0])
     check_heard(held, stage.till.said.get(held.payment.id, ()))
-    listed = held.payment.id not in stage.library.spilled or _has_had(stage, held, (*BOOKING_CASES, CaseKind.VOID_BY_HAND))
+    cases = (*BOOKING_CASES, CaseKind.VOID_BY_HAND)
+    listed = held.payment.id not in stage.library.spilled or _has_had(stage, held, cases)
     need(listed, f"{held.payment.id}: its money has spilled over to another charge, and nobody was told")
 
 
@@ -129,8 +129,8 @@ def _why_library(stage: Stage, held: Held, less: Decimal) -> str:
         return "a librarian has voided a credit"
     if payment.booking is Booking.REVERSED and _last(held, ("booking_reversal_seen",)) >= 0:
         return "a person has said that it was taken back"
-    if payment.id in stage.library.overslept and less < 0 and _has_had(stage, held, _ONE_TOO_MANY):
-        return "a process slept for too long with a credit in its hand, and people were told"
+    if payment.id in stage.library.overslept and less < 0:
+        return "a process slept for too long with a credit in its hand"  # what remains, and is promised by nobody
     return ""
 
 
