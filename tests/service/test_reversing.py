@@ -368,3 +368,13 @@ async def test_a_patron_that_is_gone_is_asked_for_again_and_listed(able: Bench, 
     library.add_patron()
     await able.wait_and_work(600)
     await need_reversed(able, library, payment)
+
+
+async def test_a_task_that_finds_nothing_to_take_back_is_done(able: Bench, library: KeyedLibrary) -> None:
+    payment = await booked(able, "3")
+    now = able.world.clock.now()
+    await able.world.store.write(lambda tx: tx.add_task(payment.id, TaskKind.REVERSE, now))
+    await able.work()
+    assert library.reversals == []
+    assert TaskKind.REVERSE not in {kind for _, kind in await tasks(able)}
+    assert (await able.payment(payment.id)).booking is Booking.BOOKED
