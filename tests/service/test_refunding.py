@@ -325,6 +325,17 @@ async def test_a_refund_that_nobody_decides_is_on_the_list_and_ends_by_what_is_s
     assert await able.cases() == []
 
 
+async def test_the_end_of_a_refund_leaves_the_other_cases_of_its_payment(able: Bench) -> None:
+    payment = await booked(able, "3")
+    await ask(able, payment)
+    await able.wait_and_work(600)
+    await able.report(report(payment.id, "paid", receipt="4712"))
+    await given(able, payment)
+    await able.work()
+    assert await state(able, payment) is RefundState.RECORDED
+    assert await able.kinds() == [CaseKind.CONTRADICTION]
+
+
 @pytest.mark.parametrize(
     ("action", "ends"), [(Action.GIVEN_BACK, RefundState.RECORDED), (Action.NOT_GIVEN_BACK, RefundState.WITHDRAWN)]
 )
@@ -478,6 +489,26 @@ async def test_a_process_that_slept_past_its_lease_does_no_harm_when_it_goes_on(
     assert await state(able, payment) is RefundState.RECORDED
     assert library.given_back() == 3
     assert await locks(able) == {}
+
+
+async def test_a_process_that_slept_leaves_what_another_one_has_still_to_tell(
+    able: Bench, library: KeyedLibrary
+) -> None:
+    payment = await booked(able, "3")
+    await ask(able, payment)
+    await given(able, payment)
+    reached, go_on = paused(library, "refund")
+    working = await begun(able, "slow", reached)
+    able.clock.advance(able.world.limits.lease_s + 1)
+    library.taking_faults.append(NotRecorded("connection refused", again=True))
+    await able.work()
+    assert await state(able, payment) is RefundState.DUE
+    go_on.set()
+    await working
+    assert await state(able, payment) is RefundState.DUE
+    await able.wait_and_work(5)
+    assert await state(able, payment) is RefundState.RECORDED
+    assert library.given_back() == 3
 
 
 async def test_nothing_is_asked_where_the_lease_is_nearly_over(able: Bench, library: KeyedLibrary) -> None:

@@ -19,6 +19,7 @@ from tillbridge.service.starting import (
     Chosen,
     StartRequest,
     find_patron,
+    find_patrons,
     open_charges,
     record_by_hand,
     start_payment,
@@ -74,6 +75,14 @@ async def test_starting_says_that_the_library_system_is_away(bench: Bench, reque
     bench.library.away = "connection refused"
     with pytest.raises(Declined, match="connection refused") as no:
         await bench.start(**request_)
+    assert no.value.code == "library_unavailable"
+
+
+@pytest.mark.parametrize("text", ["C1", "Aho Ai"])
+async def test_looking_for_a_patron_says_that_the_library_system_is_away(bench: Bench, text: str) -> None:
+    bench.library.away = "connection refused"
+    with pytest.raises(Declined, match="connection refused") as no:
+        await find_patrons(bench.world, text)
     assert no.value.code == "library_unavailable"
 
 
