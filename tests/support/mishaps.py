@@ -21,6 +21,7 @@ from support.wire import Cut, Wire
 Deed = Callable[[Rig, random.Random], Awaitable[None]]
 
 GLANCE_S = 0.25
+SEVERAL = 3
 _CREDITS = {"method": "POST", "route": "credits"}
 
 
@@ -176,12 +177,20 @@ def _sleep(number: int, *, alone: bool) -> Deed:
         while True:
             async with rig.undisturbed:
                 bridge = rig.bridges[number]
+                await _several_at_the_till(rig)
                 await bridge.pause(chance.uniform(*LONG_PAUSE_S))
                 if alone or await _taken_over(rig, *bridge.pauses[-1]):
                     return
             rig.need_more()
 
     return deed
+
+
+async def _several_at_the_till(rig: Rig) -> None:
+    """Wait until the till has some payments, of which one is likely in the hands of whoever falls asleep."""
+    while len(await rig.desk.at_till("/payments?state=waiting")) < SEVERAL:
+        rig.need_more()
+        await asyncio.sleep(GLANCE_S)
 
 
 async def _taken_over(rig: Rig, start: float, end: float) -> bool:

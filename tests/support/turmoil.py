@@ -113,6 +113,13 @@ class Turmoil:
                 self.happened[mishap.group, mishap.name] += 1
         del self.happening[name]
 
+    def where_it_stands(self) -> str:
+        """Say what is waited for, where a run does not come to an end."""
+        waits = ", ".join(f"{lane}: {what}" for lane, what in self.happening.items()) or "no mishap is waited for"
+        pauses = [len(bridge.pauses) for bridge in self.rig.bridges]
+        happened = f"{self.happened.total()} of {self.mishaps} mishaps, pauses of the bridges {pauses}"
+        return f"{self.done} of {len(self.rig.desk.payments)} payments are settled; {happened}; {waits}"
+
     async def rest(self) -> Outcome:
         """End the faults, wait for the very last word about every payment, stop the bridges and compare."""
         rig = self.rig

@@ -7,6 +7,7 @@ on any machine: customers come until all of them have.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 from pathlib import Path
@@ -28,6 +29,9 @@ CUSTOMER_S: dict[Engine, float] = {"sqlite": 3.0, "postgresql": 8.0}
 COPIES = 2
 """How often each bridge is given each report."""
 
+PATIENCE_S = 540.0
+"""How long the slowest machine may need; what is longer hangs."""
+
 OFTEN = {"killed": 2}
 """How often a mishap of this group happens, where not once."""
 
@@ -42,8 +46,12 @@ async def test_whatever_happens_each_cent_that_the_till_has_taken_is_booked_once
     async with open_rig(tmp_path, engine, chance, customer_s=CUSTOMER_S[engine], copies=COPIES) as rig:
         rig.desk.glance_s = 2.0
         turmoil = Turmoil(rig, chance, PAYMENTS, CLERKS)
-        await turmoil.blow(deck)
-        outcome = await turmoil.rest()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await turmoil.blow(deck)
+                outcome = await turmoil.rest()
+        except TimeoutError:
+            pytest.fail(f"it does not come to an end: {turmoil.where_it_stands()}")
     assert outcome.compared.differences == []
     _was_hit(turmoil, outcome, deck)
 
