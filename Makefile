@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help demo test crashes races soak reliability lint screenshots kpz clean
+.PHONY: help demo test crashes races soak mutants reliability lint screenshots kpz clean
 
 bin := .venv/bin
 
@@ -50,6 +50,10 @@ races: ## Let two bridges on one PostgreSQL race for the same payments, a thousa
 soak: ## Run every proof in its long form, for hours, and write RELIABILITY.md (ARGS=...: options)
 	@scripts/setup test
 	@$(bin)/python bench/soak.py $(ARGS)
+
+mutants: ## Change domain and service in one place at a time and see that a test fails, for hours (ARGS=...: options)
+	@scripts/setup test
+	@$(bin)/python bench/mutants.py $(ARGS)
 
 reliability: ## Write RELIABILITY.md from the last results of make soak
 	@scripts/setup test

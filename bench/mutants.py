@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Change the domain and the service in one small place at a time, and see whether a test fails for it.
+
+Takes hours of a processor. A run that was broken off goes on where it was; only what has changed since is tried again.
+mutmut has an environment of its own, beside that of the tests.
+
+    .venv/bin/python bench/mutants.py [PATTERN ...] [--jobs N] [--json FILE]     PATTERN such as tillbridge.domain.*
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build/mutants"
+ENVIRONMENT = BUILD / "venv"
+TREE = BUILD / "tree"
+MUTMUT = "mutmut==3.8.1"
+
+FOUND = ("killed", "timeout", "caught by type check", "segfault")
+"""Verdicts of mutmut that mean: it was noticed."""
+
+
+def prepare() -> None:
+    """Install mutmut where it can see the packages of the tests, and copy what is kept in the repository."""
+    if not (ENVIRONMENT / "bin/mutmut").exists():
+        subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
+        beside = next((ENVIRONMENT / "lib").glob("python3*/site-packages")) / "tests.pth"
+        beside.write_text(f"{_packages_of_the_tests()}\n", encoding="utf-8")
+        pip = [str(ENVIRONMENT / "bin/python"), "-m", "pip", "install", "--quiet", "--no-input"]
+        subprocess.run([*pip, "--disable-pip-version-check", MUTMUT], check=True)
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, files.split("\0")):
+        _renew(ROOT / name, TREE / name)
+
+
+def _packages_of_the_tests() -> Path:
+    return next(Path(sys.prefix, "lib").glob("python3*/site-packages"))
+
+
+def _renew(source: Path, copy: Path) -> None:
+    """Copy what differs alone: mutmut looks at the times of files."""
+    if source.is_file() and not (copy.exists() and copy.read_bytes() == source.read_bytes()):
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, copy)
+
+
+def mutmut(*arguments: str) -> str:
+    """Run mutmut and return what it prints."""
+    program = [str(ENVIRONMENT / "bin/mutmut"), *arguments]
+    return subprocess.run(program, cwd=TREE, check=True, capture_output=True, text=True).stdout
+
+
+def verdicts(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Read mutmut's list: (mutant, verdict) for each that was tried."""
+    for line in lines:
+        mutant, colon, verdict = line.strip().partition(": ")
+        if colon and verdict != "not checked":
+            yield mutant, verdict
+
+
+def module_of(mutant: str) -> str:
+    """Return the module of `tillbridge.domain.money.x_name__mutmut_3`."""
+    return mutant.rpartition(".")[0]
+
+
+def document(tried: Mapping[str, str]) -> dict[str, object]:
+    """Return the figures, as RELIABILITY.md shows them."""
+    found = sum(verdict in FOUND for verdict in tried.values())
+    score = f"{100 * found / len(tried):.1f} %" if tried else "nothing was tried"
+    return {"mutants": len(tried), "found": found, "not_found": len(tried) - found, "score": score}
+
+
+def table(tried: Mapping[str, str]) -> Table:
+    """Show each module with how many of its mutants were found."""
+    shown = Table("module", "mutants", "found", "not found", title="Mutants")
+    every = Counter(map(module_of, tried))
+    found = Counter(module_of(mutant) for mutant, verdict in tried.items() if verdict in FOUND)
+    for module, count in sorted(every.items()):
+        shown.add_row(module, str(count), str(found[module]), str(count - found[module]))
+    return shown
+
+
+def main(
+    patterns: Annotated[list[str] | None, typer.Argument(help="Try these mutants alone; * stands for anything")] = None,
+    *,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes")] = 2,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here")] = None,
+) -> None:
+    """Try the mutants, show which were not found, and print the score."""
+    prepare()
+    subprocess.run(
+        [str(ENVIRONMENT / "bin/mutmut"), "run", "--max-children", str(jobs), *(patterns or ())], cwd=TREE, check=True
+    )
+    tried = dict(verdicts(mutmut("results", "--all", "true").splitlines()))
+    for mutant in (mutant for mutant, verdict in sorted(tried.items()) if verdict not in FOUND):
+        typer.echo(mutmut("show", mutant))
+    Console().print(table(tried))
+    typer.echo(json.dumps(document(tried)))
+    if json_file:
+        json_file.write_text(json.dumps(document(tried), indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)

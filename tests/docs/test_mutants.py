@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+LISTED = """
+    tillbridge.domain.money.x_minor_of__mutmut_1: killed
+    tillbridge.domain.money.x_minor_of__mutmut_2: survived
+    tillbridge.domain.money.x_minor_of__mutmut_3: timeout
+    tillbridge.domain.money.x_minor_of__mutmut_4: not checked
+    tillbridge.service.keys.xǁKeysǁfind__mutmut_1: no tests
+"""
+SCRIPT = """
+import json, sys
+sys.path.insert(0, "bench")
+import mutants
+tried = dict(mutants.verdicts(sys.stdin))
+print(json.dumps([mutants.document(tried), sorted({mutants.module_of(mutant) for mutant in tried})]))
+"""
+
+
+def test_what_no_test_fails_for_is_counted_as_not_found(repository: Path) -> None:
+    shown = subprocess.run(
+        [sys.executable, "-c", SCRIPT], cwd=repository, check=True, input=LISTED, capture_output=True, text=True
+    )
+    figures, modules = json.loads(shown.stdout)
+    assert figures == {"mutants": 4, "found": 2, "not_found": 2, "score": "50.0 %"}
+    assert modules == ["tillbridge.domain.money", "tillbridge.service.keys"]
