@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -297,6 +298,32 @@ async def test_charges_that_are_being_paid_lead_to_that_payment(site: Site) -> N
         await site.report(payment_id, report(payment_id, "cancelled"))
         page = await colleague.get(page.path)
         assert page.path.endswith("/wait")
+
+
+async def test_charges_that_were_paid_while_a_register_was_being_chosen_are_not_collected_again(site: Site) -> None:
+    async with at_a_browser(site) as one, at_a_browser(site) as another:
+        waits = await take(one, token_of(pay_claims()))
+        goes_on = await take(another, token_of(pay_claims()))
+        paid = await paid_by(site, await another.send(goes_on, goes_on.path, register="CPL/10"))
+        await site.bench.work()
+        await site.report(paid.id, report(paid.id, "paid"))
+        await site.bench.work()
+        site.bench.clock.advance(60)
+        late = await one.send(waits, waits.path, register="CPL/10")
+        assert (late.status, "The charges have changed meanwhile." in late.text) == (422, True)
+        await site.bench.work()
+        assert [payment.id for payment in await payments(site)] == [paid.id]
+        assert len(site.bench.till.orders) == 1
+
+
+async def test_a_token_that_was_long_on_its_way_has_its_charges_read_again(site: Site) -> None:
+    async with workstation(site) as colleague:
+        now, reads = int(time.time()), site.bench.library.reads
+        page = await take(colleague, token_of(pay_claims(iat=now - 30, exp=now + 60)))
+        assert page.path.endswith("/wait")
+        assert site.bench.library.reads == reads + 1
+        [payment] = await of_five(site)
+        assert (payment.total.minor, payment.library_staff_id) == (700, "17")
 
 
 async def test_nobody_comes_back_to_a_hand_over_later(site: Site) -> None:

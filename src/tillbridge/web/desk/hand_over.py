@@ -7,6 +7,7 @@ is signed in, and the browser is sent on to a page of ours: that one knows which
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -19,7 +20,8 @@ from tillbridge.service.hand_over_port import HandOver
 from tillbridge.service.handing_over import BegunBefore, OfHandOver, redeem, usable
 from tillbridge.service.library_pages import LibraryPages
 from tillbridge.service.people_port import Right
-from tillbridge.service.starting import StartRequest, start_payment
+from tillbridge.service.ports import World
+from tillbridge.service.starting import Chosen, StartRequest, start_payment
 from tillbridge.service.store_port import Transaction
 from tillbridge.web.desk.days import span, today
 from tillbridge.web.desk.no import explained
@@ -39,6 +41,15 @@ MOST_AT_ONCE, EACH_S = 60, 0.5
 def make_turns() -> Turns:
     """Return what counts how often each network hands over."""
     return Turns(MOST_AT_ONCE, EACH_S)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Hold what a hand-over says, when it was taken, and the registers where it may begin its payment."""
+
+    pay: Pay
+    taken_at: float
+    places: list[Place]
 
 
 @routes.post("/koha/hand-over")
@@ -70,9 +81,8 @@ async def go_on(hand_over_id: str, visit: Visiting) -> Response:
     found = await visit.bridge.world.store.read(lambda tx: _found(visit, tx, hand_over_id))
     if isinstance(found, str):
         return visit.go(f"/payments/{found}/wait")
-    pay, there = found
-    register = _clear(there)
-    return await _begin(visit, pay, register) if register else _asking(visit, pay, there)
+    register = _clear(found.places)
+    return await _begin(visit, found, register) if register else _asking(visit, found)
 
 
 @routes.post("/koha/hand-over/{hand_over_id}")
@@ -81,11 +91,10 @@ async def choose(hand_over_id: str, visit: Visiting, form: OwnForm) -> Response:
     found = await visit.bridge.world.store.read(lambda tx: _found(visit, tx, hand_over_id))
     if isinstance(found, str):
         return visit.go(f"/payments/{found}/wait")
-    pay, there = found
     wanted = form.one("register", 100)
-    if wanted not in {place.value for place in there}:
-        return _asking(visit, pay, there, Declined("no_such_register", "There is no such register at this branch."))
-    return await _begin(visit, pay, wanted)
+    if wanted not in {place.value for place in found.places}:
+        return _asking(visit, found, Declined("no_such_register", "There is no such register at this branch."))
+    return await _begin(visit, found, wanted)
 
 
 def _pages(bridge: Bridge) -> LibraryPages:
@@ -111,16 +120,18 @@ def _midnight(guest: Guest) -> float:
     return until
 
 
-def _found(visit: Visit, tx: Transaction, hand_over_id: str) -> str | tuple[Pay, list[Place]]:
+def _found(visit: Visit, tx: Transaction, hand_over_id: str) -> str | _Found:
     """Return the payment that a hand-over has begun, or what it says with the registers where it may begin one."""
     visit.need(Right.PAY)
     held = tx.hand_over(hand_over_id)
     if held is not None and held.payment_id is not None:
         return visit.payment(tx, held.payment_id).id
-    pay = Pay.model_validate_json(usable(held, visit.person, visit.bridge.world.clock.now()).content)
+    taken = usable(held, visit.person, visit.bridge.world.clock.now())
+    pay = Pay.model_validate_json(taken.content)
     branch = _pages(visit.bridge).branch(pay.library)
     visit.need_branch(branch)
-    return pay, [place for place in places(visit, tx) if place.on and place.branch == branch]
+    there = [place for place in places(visit, tx) if place.on and place.branch == branch]
+    return _Found(pay, taken.at, there)
 
 
 def _clear(there: list[Place]) -> str | None:
@@ -129,20 +140,22 @@ def _clear(there: list[Place]) -> str | None:
     return chosen[0].value if len(chosen) == 1 else None
 
 
-async def _begin(visit: Visit, pay: Pay, register: str) -> Response:
-    world, (branch, number) = visit.bridge.world, split(register)
+async def _begin(visit: Visit, found: _Found, register: str) -> Response:
+    pay, world, (branch, number) = found.pay, visit.bridge.world, split(register)
+    fresh = _is_fresh(world, found)
     request = StartRequest(
         branch=branch,
         register=number,
         clerk=visit.person.id,
         patron_id=str(pay.patron.id),
+        charges=None if fresh else tuple(Chosen(charge.charge_id, charge.owed) for charge in pay.charges),
         sum_minor=pay.amount_minor,
         library_staff_id=str(pay.staff.id),
         library_register_id=None if pay.register_id is None else str(pay.register_id),
     )
     beside = OfHandOver(world, visit.person, pay.jti)
     try:
-        payment_id = (await start_payment(world, request, beside, pay.payer, pay.charges)).id
+        payment_id = (await start_payment(world, request, beside, pay.payer, pay.charges if fresh else None)).id
     except BegunBefore as before:
         payment_id = before.payment_id
     except Declined as no:
@@ -152,17 +165,24 @@ async def _begin(visit: Visit, pay: Pay, register: str) -> Response:
     return response
 
 
+def _is_fresh(world: World, found: _Found) -> bool:
+    """Tell whether the charges were read a moment ago; else they may have been paid since, and are read again."""
+    fresh_s = world.limits.fresh_s
+    return found.pay.age_s <= fresh_s and world.clock.now() <= found.taken_at + fresh_s
+
+
 async def _not_begun(visit: Visit, pay: Pay, no: Declined) -> Response:
     """Say why not; sent twice at once, it meets what it has begun itself."""
     found = await visit.bridge.world.store.read(lambda tx: _found(visit, tx, pay.jti))
-    return visit.go(f"/payments/{found}/wait") if isinstance(found, str) else _asking(visit, pay, found[1], no)
+    return visit.go(f"/payments/{found}/wait") if isinstance(found, str) else _asking(visit, found, no)
 
 
-def _asking(visit: Visit, pay: Pay, there: list[Place], no: Declined | None = None) -> Response:
+def _asking(visit: Visit, found: _Found, no: Declined | None = None) -> Response:
+    pay = found.pay
     context: dict[str, Any] = {
         "pay": pay,
         "parts": [(line.amount_minor, line.description or line.type or "") for line in pay.lines],
-        "places": there,
+        "places": found.places,
         "told": explained(visit.texts, no) if no else None,
         "back": _pages(visit.bridge).account_of(str(pay.patron.id)),
     }

@@ -90,6 +90,7 @@ class Pay(_Claims):
     """Hand a payment over: who pays what, and who asks for it where."""
 
     jti: str = Field(pattern=r"^[0-9a-f]{32}$")
+    iat: int = 0
     scope: Literal["pay"]
     staff: PayStaff
     library: str = Field(min_length=1, max_length=80)
@@ -111,6 +112,11 @@ class Pay(_Claims):
     def amount_minor(self) -> int:
         """Return the sum to pay in cents."""
         return cents_of(self.amount)
+
+    @property
+    def age_s(self) -> float:
+        """Return how long ago the charges were read, by the wall clocks of both machines."""
+        return time.time() - self.iat
 
     @property
     def charges(self) -> Sequence[Charge]:
