@@ -131,6 +131,37 @@ subtest 'crumbs of binary fractions stay nowhere' => sub {
     is @{$booking->{effects}}, 2, 'and both loans are renewed';
 };
 
+subtest "what another booking has is not taken for one of plain REST" => sub {
+    afresh();
+    my ($one, $two, $three) = map { FakeKoha::charge(amount => $_) } '6.00', '4.00', '5.00';
+    my @second = (reference => 'tillbridge:a1:1', note => 'Anna tillbridge:a1:1');
+    booked(lines($one => '3.00', $two => '2.00'));
+    is((booked(lines($three => '5.00'), @second))[0], 201, 'the first of the credits before is noted alike');
+    is FakeKoha::owed($three), '0.000000', 'and pays nothing of this';
+};
+
+subtest 'of what plain REST made, each booking takes its own' => sub {
+    afresh();
+    my ($one, $two) = map { FakeKoha::charge(amount => $_) } '6.00', '4.00';
+    my @second = (reference => 'tillbridge:a1:1', note => 'Anna tillbridge:a1:1');
+    booked(lines($one => '6.00'));
+    booked(lines($two => '4.00'), @second);
+    FakeKoha::run('DELETE FROM ' . ledger()->bookings);
+    for my $again ([lines($one => '6.00')], [lines($two => '4.00'), @second]) {
+        my ($status, $booking) = booked(@$again);
+        is_deeply [$status, scalar @{$booking->{credits}}], [200, 1], 'one';
+    }
+};
+
+subtest 'a refund that names a payment is none' => sub {
+    afresh();
+    my ($one, $two) = map { FakeKoha::charge(amount => $_) } '6.00', '4.00';
+    booked(lines($one => '6.00'));
+    given_back(lines($one => '6.00'), reason => 'paid with tillbridge:a2 already');
+    is((booked(lines($two => '4.00'), reference => 'tillbridge:a2', note => 'Anna tillbridge:a2'))[0], 201, 'recorded');
+    is FakeKoha::owed($two), '0.000000', 'and paid';
+};
+
 subtest 'odd characters come through' => sub {
     afresh();
     my $id   = FakeKoha::charge(amount => '1.00');

@@ -312,3 +312,16 @@ async def test_of_several_credits_each_note_has_a_reference_of_its_own(peer: Pee
     found = await peer.koha("GET", f"{BASE}/bookings?reference=tillbridge:A1&patron_id={scene.ids['@patron']}")
     assert notes == ["receipt 4711 tillbridge:A1:1", "receipt 4711 tillbridge:A1:2"]
     assert found.json == {"bookings": [done.json]}
+
+
+async def test_what_another_booking_has_or_a_refund_names_is_not_taken_for_a_credit_of_plain_rest(
+    peer: Peer, scene: Scene
+) -> None:
+    one, two = scene.ids["@1"], scene.ids["@2"]
+    lines = [{"charge_id": one, "amount": "2.00"}, {"charge_id": two, "amount": "1.00"}]
+    await peer.koha("POST", f"{BASE}/bookings", booking(scene, lines=lines))
+    await peer.koha("POST", f"{BASE}/refunds", refund(scene, reason="paid with tillbridge:A2"))
+    for reference in ("tillbridge:A1:1", "tillbridge:A2"):
+        rest = {"reference": reference, "lines": [{"charge_id": one, "amount": "0.50"}], "note": reference}
+        assert (await peer.koha("POST", f"{BASE}/bookings", booking(scene, **rest))).status == 201
+    assert (await peer.owed(scene.ids["@patron"]))[one] == "3.00"

@@ -14,7 +14,7 @@ use Koha::Account::Lines;
 
 use Koha::Plugin::Tillbridge::Register::Amount    qw(text_of units_kept);
 use Koha::Plugin::Tillbridge::Register::Plan      qw(credits_for too_much);
-use Koha::Plugin::Tillbridge::Register::Reference qw(note_with);
+use Koha::Plugin::Tillbridge::Register::Reference qw(base_of note_with);
 use Koha::Plugin::Tillbridge::Register::Refused;
 use Koha::Plugin::Tillbridge::Register::Shown       qw(credit_to_keep shown);
 use Koha::Plugin::Tillbridge::Register::Staff       qw(acting_for);
@@ -55,14 +55,24 @@ sub _once ($ledger, $order) {
     }
     $REFUSED->throw(404, 'patron_gone', 'Koha has no such patron.') unless $there;
     $ledger->add_booking($reference, $patron_id, $content);
-    my @noted = $ledger->credits_noting($patron_id, $reference);
+    my @noted = _made_without_us($ledger, $patron_id, $reference);
     my $result =
         @noted ? _adopted($ledger, @noted) : acting_for($order, sub ($) { _recorded($ledger, $order, $charges) });
     $ledger->finish_booking($reference, $result);
     return [@noted ? 200 : 201, {reference => $reference, patron_id => $patron_id, result => $result}];
 }
 
-# Booked over plain REST, before there was a plugin.
+# Credits that plain REST has made under this reference, before there was a plugin. What a booking of ours has already is
+# none of them: the second of its credits is noted as the bridge would note its own second booking.
+sub _made_without_us ($ledger, $patron_id, $reference) {
+    my @noted   = $ledger->credits_noting($patron_id, $reference) or return;
+    my @ours    = grep { $_->{result} } $ledger->bookings_of(base_of($reference));
+    my %is_ours = map { $_->{credit_id} => 1 } map { @{$_->{result}{credits}} } @ours;
+    my @free    = grep { !$is_ours{$_->{credit_id}} } @noted;
+    my @exact   = grep { $_->{reference} eq $reference } @free;
+    return @exact ? @exact : @free;
+}
+
 sub _adopted ($ledger, @noted) {
     return {credits => [map { credit_to_keep($ledger, $_->{credit_id}) } @noted], effects => [], receipt_sent => false};
 }

@@ -80,10 +80,11 @@ sub _finish ($table, $reference, $result) {
     die "Deadlock found: somebody hid it, and $reference is gone.\n" unless $rows == 1;
 }
 
-# {reference, credit_id} of the patron's credits whose note holds the reference, by their ids.
+# {reference, credit_id} of the patron's payments whose note holds the reference, by their ids. A refund's note says what
+# a person typed, which may name anything.
 sub credits_noting ($self, $patron_id, $reference) {
     my @rows = _rows(
-        'SELECT accountlines_id, note FROM accountlines WHERE borrowernumber = ? AND credit_type_code IS NOT NULL'
+        "SELECT accountlines_id, note FROM accountlines WHERE borrowernumber = ? AND credit_type_code = 'PAYMENT'"
             . " AND note LIKE ? ESCAPE '|' ORDER BY accountlines_id",
         $patron_id,
         '%' . like_of($reference) . '%'

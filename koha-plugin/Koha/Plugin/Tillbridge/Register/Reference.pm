@@ -7,11 +7,14 @@ package Koha::Plugin::Tillbridge::Register::Reference;
 use Mojo::Base -strict, -signatures;
 use Exporter qw(import);
 
-our @EXPORT_OK = qw(is_reference is_of word_in like_of note_with);
+our @EXPORT_OK = qw(base_of is_reference is_of word_in like_of note_with);
 
 sub is_reference ($text) { return $text =~ /\A[A-Za-z0-9:._-]{1,80}\z/ }
 
 sub is_of ($word, $reference) { return $word =~ /\A\Q$reference\E(?::[1-9][0-9]{0,8})?\z/ }
+
+# The reference that this one is the nth of, or itself.
+sub base_of ($reference) { return $reference =~ s/:[1-9][0-9]{0,8}\z//r }
 
 # The last word of a note that is the reference, or it with ":n" behind it.
 sub word_in ($note, $reference) {

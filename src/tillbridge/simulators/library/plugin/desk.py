@@ -190,14 +190,18 @@ class Plugin:
         return None
 
     def _names_in_notes(self, reference: str, patron_id: int) -> set[str]:
+        words = (word for line in self._unknown(patron_id) for word in line.note.split())
+        return {word for word in words if _is_of(word, reference)}
+
+    def _unknown(self, patron_id: int) -> list[Line]:
+        """List the payments of a patron that no booking has: a refund's note may name anything."""
         known = {credit_id for booking in self._bookings.values() for credit_id in booking.credit_ids}
         credits_ = self._book.lines_of(patron_id, Side.CREDIT)
-        notes = (line.note for line in credits_ if line.line_id not in known)
-        return {word for note in notes for word in note.split() if _is_of(word, reference)}
+        return [line for line in credits_ if line.type == "PAYMENT" and line.line_id not in known]
 
     def _in_notes(self, reference: str, patron_id: int) -> Booking:
         """Read a booking that was made without the plugin: its credits have the reference in their notes."""
-        credits_ = [line for line in self._book.lines_of(patron_id, Side.CREDIT) if reference in line.note.split()]
+        credits_ = [line for line in self._unknown(patron_id) if reference in line.note.split()]
         return Booking(reference, patron_id, (), tuple(line.line_id for line in credits_))
 
     def _adopted(self, reference: str, patron_id: int) -> Booking | None:
