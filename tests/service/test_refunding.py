@@ -83,6 +83,16 @@ async def test_money_is_given_back_at_the_till_and_then_recorded_once(able: Benc
     assert await locks(able) == {}
 
 
+async def test_a_reason_that_names_a_payment_is_not_found_as_its_credit(able: Bench, library: KeyedLibrary) -> None:
+    payment = await booked(able, "3")
+    await ask(able, payment, reason=f"see {payment.reference}")
+    await given(able, payment, receipt="tillbridge:A2")
+    await able.work()
+    (order,) = library.refunds
+    assert "tillbridge:" not in order.reason
+    assert payment.id in order.reason
+
+
 async def test_a_part_is_given_back_and_later_the_rest_and_never_more(able: Bench, library: KeyedLibrary) -> None:
     payment = await booked(able, "3", "4.335")
     await ask(able, payment, amounts=(("2", 100),))

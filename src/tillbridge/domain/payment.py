@@ -23,6 +23,12 @@ from tillbridge.domain.money import Money, exact_of, rounded
 REFERENCE_PREFIX = "tillbridge:"
 
 
+def without_references(text: str) -> str:
+    """Return what a person typed so that no word of it can be taken for the reference of a payment."""
+    # A blank, since what stood around it would be one word then, and a reference perhaps.
+    return text.replace(REFERENCE_PREFIX, " ")
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """Hold one charge's share: `amount_minor` cents at the till of the `owed` (exact) in the library system."""

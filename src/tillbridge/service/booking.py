@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from tillbridge.domain.lifecycle import AT_REST, Booking
-from tillbridge.domain.payment import REFERENCE_PREFIX, Payment
+from tillbridge.domain.payment import Payment, without_references
 from tillbridge.service.collecting import LATE, Collecting
 from tillbridge.service.insisting import insist
 from tillbridge.service.lease import Lease
@@ -335,7 +335,7 @@ def _credit_order(payment: Payment, credit: StoredCredit) -> CreditOrder:
         charge_ids=credit.charge_ids,
         amount=credit.amount,
         reference=reference,
-        note=f"{readable.replace(REFERENCE_PREFIX, '')} {reference}",
+        note=f"{without_references(readable)} {reference}",
         shares=shares(credit),
         staff_id=payment.library_staff_id,
         register_id=payment.library_register_id,

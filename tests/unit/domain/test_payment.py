@@ -22,7 +22,7 @@ from tillbridge.domain.lifecycle import (
     Standing,
 )
 from tillbridge.domain.money import Money
-from tillbridge.domain.payment import Line, Payment
+from tillbridge.domain.payment import Line, Payment, without_references
 
 
 def line(charge_id: str = "1", amount_minor: int = 300, owed: str = "3") -> Line:
@@ -116,3 +116,8 @@ def test_claims_are_held_until_it_came_to_nothing_or_is_booked(
 ) -> None:
     there = replace(payment(), standing=standing, booking=booking)
     assert (there.undecided, there.holds_claims) == (undecided, holds)
+
+
+@pytest.mark.parametrize("typed", ["as tillbridge:A1 says", "tilltillbridge:bridge:A1", "tillbridge:tillbridge:A1"])
+def test_nothing_that_a_person_types_reads_like_a_reference(typed: str) -> None:
+    assert not [word for word in without_references(typed).split() if word.startswith("tillbridge:")]
