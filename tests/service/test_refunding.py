@@ -22,7 +22,7 @@ from tillbridge.service.library_port import Abilities, MaybeRecorded, NotRecorde
 from tillbridge.service.ports import Branch
 from tillbridge.service.refunding import RefundRequest, ask_refund, give_back, refundable, withdraw_refund
 from tillbridge.service.resolving import Action, Word, fitting, matter_of_case
-from tillbridge.service.starting import Beside, Chosen
+from tillbridge.service.starting import Beside, ByHand, Chosen, StartRequest, record_by_hand
 from tillbridge.service.store_port import CaseKind, Stale, TaskKind, Transaction
 
 PLAIN = Abilities()
@@ -292,6 +292,17 @@ async def test_a_receipt_stands_for_one_payment_or_one_refund_alone(able: Bench,
     await ask(able, payment)
     with pytest.raises(Declined) as no:
         await given(able, payment, 2, "4711")
+    assert (no.value.code, no.value.facts) == ("receipt_used", {"payment": payment.id, "refund": 1})
+
+
+async def test_a_receipt_of_money_that_was_given_back_is_none_of_a_payment(able: Bench, library: KeyedLibrary) -> None:
+    payment = await booked(able, "3")
+    await ask(able, payment)
+    await given(able, payment)
+    library.add_charge("9", "3")
+    request = StartRequest("CPL", "10", "anna", card_number="C1", charges=(Chosen("9"),))
+    with pytest.raises(Declined) as no:
+        await record_by_hand(able.world, request, ByHand(" 9001", "sari", "the bridge was down"))
     assert (no.value.code, no.value.facts) == ("receipt_used", {"payment": payment.id, "refund": 1})
 
 

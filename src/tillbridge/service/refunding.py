@@ -208,10 +208,6 @@ def need_refund_receipt(tx: Transaction, payment: Payment, refund: Refund, recei
     if not receipt:
         raise Declined("receipt_missing", "Type the number of the till's receipt.")
     need_fresh_receipt(tx, replace(payment, register_server=refund.register_server), receipt)
-    other = tx.refund_with_receipt(refund.register_server, receipt)
-    if other is not None:
-        facts = {"payment": other.payment_id, "refund": other.n}
-        raise Declined("receipt_used", "This receipt stands for another refund already.", facts)
 
 
 def _need_words(person: str, reason: str) -> None:

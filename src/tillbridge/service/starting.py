@@ -278,10 +278,14 @@ def _claim(tx: Transaction, payment: Payment) -> None:
 
 
 def need_fresh_receipt(tx: Transaction, payment: Payment, receipt_number: str) -> None:
-    """Raise Declined where a typed receipt number stands for another payment already."""
+    """Raise Declined where a typed receipt number stands for another payment already, or for any refund."""
     holder = tx.receipt_holder(payment, receipt_number)
     if holder is not None:
         raise Declined("receipt_used", "This receipt stands for another payment already.", {"payment": holder})
+    refund = tx.refund_with_receipt(payment.register_server, receipt_number)
+    if refund is not None:
+        facts = {"payment": refund.payment_id, "refund": refund.n}
+        raise Declined("receipt_used", "This receipt stands for money that was given back already.", facts)
 
 
 def _intent(payment: Payment) -> dict[str, object]:
