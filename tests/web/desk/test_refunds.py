@@ -57,6 +57,18 @@ async def state(site: Site, payment: Payment) -> RefundState:
     return found[-1].state
 
 
+async def test_zeros_give_nothing_back(site: Site) -> None:
+    payment = await booked(site)
+    path = f"/payments/{payment.id}"
+    async with sari(site) as who:
+        wish = {"amount-1": "0", "amount-2": "0,00", "reason": "charged in error"}
+        refused = await who.send(await who.get(path), f"{path}/refunds", wish)
+        assert refused.status == 422
+        assert await site.bench.store.read(lambda tx: tx.refunds_of(payment.id)) == ()
+        page = await who.send(refused, f"{path}/refunds", wish | {"amount-2": "0,35"})
+        assert "Give €0.35 back" in page.text
+
+
 async def test_a_supervisor_gives_a_part_back_at_another_register(site: Site, library: KeyedLibrary) -> None:
     payment = await booked(site)
     path = f"/payments/{payment.id}"

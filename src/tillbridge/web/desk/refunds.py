@@ -73,11 +73,13 @@ def _request(visit: Visit, payment: Payment, form: Form) -> RefundRequest:
     branch, register = split(form.one("register", 100))
     if branch:
         visit.need_branch(branch)
-    amounts = [
+    typed = [
         (field_of(payment, n), cents)
         for n in range(1, len(payment.lines) + 1)
-        if (cents := typed_cents(form.one(f"amount-{n}", 40)))
+        if (cents := typed_cents(form.one(f"amount-{n}", 40))) is not None
     ]
+    # Nothing typed means everything; nothing but zeros does not.
+    amounts = [(charge_id, cents) for charge_id, cents in typed if cents] or typed
     return RefundRequest(
         person=visit.person.id,
         reason=form.one("reason", 500),
