@@ -232,6 +232,21 @@ async def test_what_is_no_token_of_the_plugin_signs_nobody_in_and_starts_nothing
     assert await people(site) == []
 
 
+@pytest.mark.parametrize(
+    "origin", ["https://elsewhere.example", "null", f"{STAFF}:444", "http://koha-staff.example.fi"]
+)
+async def test_a_token_that_another_sites_page_sends_signs_nobody_in_and_is_not_used_up(
+    site: Site, origin: str
+) -> None:
+    token = token_of(pay_claims())
+    async with at_a_browser(site) as victim:
+        page = await victim.post(TAKE, {"token": token}, Origin=origin, Sec_Fetch_Site="cross-site")
+        assert page.status == 403
+        assert len(victim.session.cookie_jar) == 0
+        assert await people(site) == []
+        assert (await take(victim, token)).status == 200
+
+
 async def test_a_token_in_the_address_is_no_hand_over(site: Site) -> None:
     async with at_a_browser(site) as colleague:
         assert (await colleague.post(f"{TAKE}?token={token_of(pay_claims())}", {})).status == 401

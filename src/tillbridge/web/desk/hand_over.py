@@ -59,6 +59,9 @@ async def take(request: Request, guest: Guesting) -> Response:
     turns: Turns = request.app.state.hand_over_turns
     if not turns.take(request, bridge.world.clock.now()):
         raise Declined("too_many_requests", "There were too many hand-overs from here.")
+    if request.headers.get("Origin", pages.address) != pages.address:
+        # Or anybody's page could sign its visitor in as whoever had the token made.
+        raise Declined("foreign_page", "This was sent from another site's page. Nothing was done.")
     pay = claims_in(await _token(request), pages, Pay)
     branch = pages.branch(pay.library)
     if branch not in bridge.world.branches:
