@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
+from zlib import crc32
 
 import psycopg
 import pytest
@@ -29,6 +30,13 @@ ENGINES = ("sqlite", "postgres")
 def server_for(request: pytest.FixtureRequest) -> URL | None:
     """Return the server for a fixture that has the engines as its parameters; None for SQLite."""
     server: URL | None = request.getfixturevalue("postgres_server") if request.param == "postgres" else None
+    return server
+
+
+def server_in_turn(request: pytest.FixtureRequest) -> URL | None:
+    """Return the server for every other test, None for SQLite: for tests of what stands above the store."""
+    engine = ENGINES[crc32(request.node.nodeid.encode()) % len(ENGINES)]
+    server: URL | None = request.getfixturevalue("postgres_server") if engine == "postgres" else None
     return server
 
 

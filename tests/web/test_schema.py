@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from schemathesis.engine import Status
+from sqlalchemy import URL
 
 from support.furnished import Cut, furnish, with_ceepos_till
 from support.keyed import KeyedLibrary
 from support.searching import Found, operations_of, search
 from support.site import Site
-from support.stores import ENGINES, server_for
 from support.worlds import Bench, open_bench
 from tillbridge.web.api import events as streams
 
@@ -29,9 +29,10 @@ CHECKS = {
 }
 
 
-@pytest.fixture(params=ENGINES)
-def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
-    with open_bench(tmp_path, server_for(request), KeyedLibrary()) as made:
+@pytest.fixture
+def bench(postgres_server: URL, tmp_path: Path) -> Iterator[Bench]:
+    """A world on the engine that minds more what it is given."""
+    with open_bench(tmp_path, postgres_server, KeyedLibrary()) as made:
         yield with_ceepos_till(made)
 
 
