@@ -47,6 +47,10 @@ async def _nothing(*_: object) -> None:
     """Leave it undone."""
 
 
+async def _fails(*_: object) -> None:
+    raise ZeroDivisionError
+
+
 def _locks_nobody(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SqlTransaction, "lock_patron", lambda *_: True)
 
@@ -147,6 +151,9 @@ CASES = {
         _names_the_patron_in_an_alarm, (START, NOT_APPLIED, PAY), "a card number or a name"
     ),
     "a log names a secret": Case(_logs_the_secret, (START,), "a card number or a name"),
+    "a task fails": Case(
+        _patch(booking.Booker, "book", _fails), (START, PAY), "the bridge failed: a task failed: ZeroDivisionError"
+    ),
     "people are told again": Case(
         _patch(SqlTransaction, "alarm_tried", lambda *_, **__: None), (START, NOT_APPLIED, PAY), "told of a case twice"
     ),

@@ -134,10 +134,10 @@ def _listening(stage: Stage) -> Iterator[None]:
     """Write no log; but in one is neither a name nor a secret, nor a failure that no fault accounts for."""
     private = [*stage.cards, *stage.names, *GOOD]
 
-    def listen(_logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    def listen(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         fault = sys.exc_info()[1]
         stage.judged(lambda: no_words_in(event, private))
-        if method == "exception" and not isinstance(fault, OperationalError):
+        if event.get("exc_info") and not isinstance(fault, OperationalError):
             text = f"the bridge failed: {event['event']}: {type(fault).__name__}: {fault}"
             stage.judged(lambda: need(False, text))
         raise structlog.DropEvent
