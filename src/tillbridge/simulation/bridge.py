@@ -88,6 +88,11 @@ class Process:
         return self.life.alive
 
     @property
+    def outages(self) -> int:
+        """Return how often the database has failed so far."""
+        return self.fleet.database.outages
+
+    @property
     def just_woke(self) -> bool:
         """Tell whether it stood still a moment ago."""
         return self.fleet.loop.time() - self.woke_at < JUST_S
@@ -339,7 +344,7 @@ class Fleet:
         client = VirtualClient(self.till, self.wires, self.telling, process.gate, process.point)
         limits = CeeposLimits(CONNECT_S, ANSWER_S if setup.mode == 1 else HELD_S)
         watched = WatchedTill(form, GivenPlaces(setup), limits, client)
-        watched.questions = self.questions
+        watched.questions, watched.process = self.questions, process
         return watched
 
     def koha(self, process: Process) -> WatchedLibrary:

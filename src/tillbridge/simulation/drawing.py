@@ -19,9 +19,9 @@ Deed = Callable[[Stage, Step], Awaitable[None]]
 DEEDS: Mapping[str, Deed] = {
     each.__name__: each
     for each in (
-        people.start, people.start_twice, people.start_again, people.start_other, people.by_hand, people.cancel,
-        people.stop, people.word, people.second, people.pay, people.pay_newest, people.leave, people.take_back,
-        people.other_sum, people.decide,
+        people.start, people.start_twice, people.start_again, people.start_other, people.tamper, people.by_hand,
+        people.cancel, people.stop, people.word, people.second, people.pay, people.pay_newest, people.leave,
+        people.take_back, people.other_sum, people.decide,
         librarians.grow, librarians.write_off, librarians.pay_in_koha, librarians.change_charge, librarians.void,
         librarians.void_at_once, librarians.merge, librarians.delete, librarians.delete_payer,
         librarians.meet_librarian, librarians.meet_other_bridge, librarians.switch_plugin,

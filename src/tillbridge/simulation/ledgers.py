@@ -21,7 +21,8 @@ from tillbridge.service.collecting import BOOKING_CASES
 from tillbridge.service.store_port import CaseKind
 from tillbridge.simulation.rules import OURS, Held, need
 from tillbridge.simulation.stage import Stage
-from tillbridge.simulation.worlds import check_heard, heard_by
+from tillbridge.simulation.till_side import ROUNDING_MINOR
+from tillbridge.simulation.worlds import check_answers_heard, check_heard, heard_by
 from tillbridge.simulators.till.payment import STATUS_OF
 from tillbridge.store.transaction import SqlTransaction
 
@@ -46,6 +47,7 @@ def compare(stage: Stage, everything: Sequence[Held]) -> Sums:
     sums = Sums()
     for held in everything:
         _check_worlds(stage, held)
+        _check_contradictions(stage, held)
         one = _compared(stage, held)
         sums = Sums(
             sums.till_minor + one.till_minor,
@@ -63,9 +65,19 @@ def _check_worlds(stage: Stage, held: Held) -> None:
         asked = stage.fleet.questions.has_asked(reference)
         stage.check_worlds(reference if asked else reference.rsplit(":", 1)[0])
     check_heard(held, stage.till.said.get(held.payment.id, ()))
+    check_answers_heard(held, stage.fleet.questions.told.get(held.payment.id, ()))
     cases = (*BOOKING_CASES, CaseKind.VOID_BY_HAND)
     listed = held.payment.id not in stage.library.spilled or _has_had(stage, held, cases)
     need(listed, f"{held.payment.id}: its money has spilled over to another charge, and nobody was told")
+
+
+def _check_contradictions(stage: Stage, held: Held) -> None:
+    """Need people to be told where a till says that what it has never taken is paid."""
+    words = [word.heard for word in heard_by(held)]
+    cancelled = words.index(Heard.TILL_CANCELLED) if Heard.TILL_CANCELLED in words else len(words)
+    denied = Heard.TILL_PAID in words[cancelled:] and Heard.TILL_PAID not in words[:cancelled]
+    listed = not denied or _has_had(stage, held, (CaseKind.CONTRADICTION,))
+    need(listed, f"{held.payment.id}: the till has said cancelled and then paid, and nobody was told")
 
 
 def _compared(stage: Stage, held: Held) -> Sums:
@@ -79,8 +91,15 @@ def _compared(stage: Stage, held: Held) -> Sums:
     why = f"{payment.id}: the charges got {in_library}, and {means} is meant: why?"
     need(in_library == means or _why_library(stage, held, means - in_library), why)
     unlike = exact_of(in_till) - in_library - rounding
+    stands = payment.booking is Booking.REVERSED and stage.library.valid_credits(payment.id)
+    left = not stands or _last(held, ("booking_reversal_seen",)) >= 0
+    need(left, f"{payment.id} is reversed, and a credit of it stands")
     alike = (in_till, in_library) == (said, means)
     need(not alike or unlike == 0, f"{payment.id}: {unlike} is neither rounding nor anything else")
+    listed = abs(payment.rounding_minor) <= ROUNDING_MINOR or _has_had(stage, held, (CaseKind.SUM_DIFFERS,))
+    need(
+        listed, f"{payment.id}: {payment.rounding_minor} cents more than asked for are no rounding, and nobody was told"
+    )
     return Sums(in_till, said, in_library, unlike)
 
 

@@ -15,7 +15,7 @@ from tillbridge.service.resolving import Action, Word, fitting, matter_of_case, 
 from tillbridge.service.sending import wish_to_cancel
 from tillbridge.service.starting import ByHand, Chosen, StartRequest, record_by_hand, start_payment
 from tillbridge.service.store_port import Case
-from tillbridge.simulation.rules import Held
+from tillbridge.simulation.rules import Held, need
 from tillbridge.simulation.script import Step
 from tillbridge.simulation.stage import Stage
 from tillbridge.simulators.library.facts import Side
@@ -42,7 +42,9 @@ async def _start(stage: Stage, step: Step) -> bool:
 async def _begin(stage: Stage, request: StartRequest) -> None:
     stage.telling.say(f"{request.clerk} starts a payment for patron {request.patron_id}")
     surname = stage.library.book.patrons[int(request.patron_id or 0)].surname
-    await stage.fleet.call(lambda world: start_payment(world, request))
+    payment = await stage.fleet.call(lambda world: start_payment(world, request))
+    asked = request.sum_minor in (None, payment.total.minor)
+    stage.judged(lambda: need(asked, f"{payment.id} asks for another sum than the clerk has said"))
     if request.sum_minor is not None:
         stage.telling.fault(22, f"a partial sum of {request.sum_minor} cents")
     if not surname.isascii() or any(sign in surname for sign in ";&'\"<"):
@@ -75,6 +77,13 @@ async def start_again(stage: Stage, step: Step) -> None:
         charges = tuple(Chosen(line.charge_id) for line in held.payment.lines)
         request = StartRequest("CPL", "11", "ville", patron_id=held.payment.patron_id, charges=charges)
         await stage.fleet.call(lambda world: start_payment(world, request))
+
+
+async def tamper(stage: Stage, step: Step) -> None:
+    """Let a browser name a charge with another amount than is owed, or one of another patron; for scripts alone."""
+    mine, other = (stage.library.book.open_lines(stage.patron(step.n + k), Side.DEBIT) for k in (0, 1))
+    named = Chosen(str(mine[0].line_id), Decimal(99)) if step.pick < 0.5 else Chosen(str(other[0].line_id))  # noqa: PLR2004 - the one or the other
+    await _begin(stage, StartRequest("CPL", "10", "anna", patron_id=str(stage.patron(step.n)), charges=(named,)))
 
 
 async def by_hand(stage: Stage, step: Step) -> None:

@@ -19,11 +19,13 @@ from tillbridge.domain.lifecycle import (
     Collection,
     Done,
     Heard,
+    NotInTheTable,
     Reaction,
     Standing,
     advance,
     hear,
 )
+from tillbridge.domain.money import exact_of
 from tillbridge.domain.payment import Payment
 from tillbridge.service.collecting import BOOKING_CASES
 from tillbridge.service.resolving import Matter, fitting
@@ -39,6 +41,7 @@ REVERSAL = (Booking.REVERSAL_DUE, Booking.REVERSING)
 """Bookings that must be taken back."""
 
 _NOTHING = Decimal(0)
+_HALF_A_CENT = Decimal("0.005")
 
 
 def _of_payment(table: Table, column: str) -> Select[str]:
@@ -197,10 +200,17 @@ def _history_follows_the_table(held: Held) -> None:
             reaction = isinstance(hear(standing, Heard(str(event.facts["heard"]))), Reaction)
             need(reaction, "a state that should have changed did not")
         elif event.kind.startswith("booking_"):
-            booking = advance(booking, Done(event.kind.removeprefix("booking_")))
+            booking = _advanced(booking, Done(event.kind.removeprefix("booking_")))
             need(event.facts["to"] == booking, "a booking went where the table does not lead")
     states = (held.payment.standing, held.payment.booking)
     need((standing, booking) == states, "a state changed without an event")
+
+
+def _advanced(booking: Booking, done: Done) -> Booking:
+    try:
+        return advance(booking, done)
+    except NotInTheTable as no:
+        raise BrokenRule(str(no)) from no
 
 
 def _lines_are_as_begun(held: Held) -> None:
@@ -208,6 +218,8 @@ def _lines_are_as_begun(held: Held) -> None:
     need(begun["total_minor"] == sum(line.amount_minor for line in lines), "the lines do not sum to the total")
     as_begun = [[line.charge_id, line.amount_minor, str(line.owed), line.product_code] for line in lines]
     need(begun["lines"] == as_begun, "the lines are others than those it began with")
+    beside = max(abs(line.exact - exact_of(line.amount_minor)) for line in lines)
+    need(beside <= _HALF_A_CENT, f"the library is to get {beside} beside what the till takes")
 
 
 def _cases_say_what_to_do(held: Held) -> None:

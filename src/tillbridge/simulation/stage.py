@@ -53,7 +53,7 @@ from tillbridge.simulation.store import InlineStore, OneAtATime
 from tillbridge.simulation.telling import Telling
 from tillbridge.simulation.till_side import REPORT_LIMIT_S, TillSide
 from tillbridge.simulation.wires import Wires
-from tillbridge.simulation.worlds import check_heard, heard_by
+from tillbridge.simulation.worlds import check_begun, check_heard, heard_by
 from tillbridge.store import tables as t
 from tillbridge.store.verifying import verify
 
@@ -207,6 +207,7 @@ class Stage:
         self.known[payment_id] = held
         self._note_late(held)
         check_held(held)
+        check_begun(held, self.fleet.questions.shown)
         no_words_in([event.facts for event in new], [*self.cards, *self.names])
         no_words_in([case.facts for case in held.cases], [*self.cards, *self.names])
         self.telling.events(held.events, len(new))

@@ -43,7 +43,8 @@ CUT = 40
 """How many bytes a message loses that is damaged or breaks off."""
 _TELLS_AN_END = (0, 99)
 """Statuses that say that nothing was collected."""
-_ROUNDING_MINOR = 2
+ROUNDING_MINOR = 2
+"""How many cents cash may be rounded by."""
 
 Deliver = Callable[[str, bytes], Awaitable[tuple[int | None, str]]]
 """Carries a report to the bridge: address and body; returns HTTP status and text."""
@@ -240,7 +241,7 @@ class TillSide:
         named, there = sum_of(message), self.truth(str(message.get("Id")))
         if named is not None and there is not None and named != there.total_minor:
             differs = abs(named - there.total_minor)
-            self._telling.fault(22 if differs <= _ROUNDING_MINOR else 8, f"report {number} names {named} cents")
+            self._telling.fault(22 if differs <= ROUNDING_MINOR else 8, f"report {number} names {named} cents")
 
 
 def _address_id(address: str) -> str:

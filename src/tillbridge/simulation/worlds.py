@@ -10,18 +10,61 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Literal
+from decimal import Decimal
+from typing import Literal, Protocol
 
 from tillbridge.domain.lifecycle import Heard, Reaction
 from tillbridge.libraries.koha.adapter import KohaLibrary
 from tillbridge.registers.ceepos.adapter import Ceepos
-from tillbridge.service.library_port import BookingAnswer, CreditOrder, MaybeRecorded, NotRecorded
-from tillbridge.service.register_port import Answer, NeverSent, NoOutcome, Order
+from tillbridge.service.library_port import (
+    BookingAnswer,
+    Charge,
+    CreditOrder,
+    MaybeRecorded,
+    NoSuchPatron,
+    NotRecorded,
+    Unavailable,
+)
+from tillbridge.service.register_port import Answer, Cancelled, NeverSent, NoOutcome, Order, Paid, Refused
 from tillbridge.simulation.rules import Held, need
 from tillbridge.simulation.saying import Said
 
 Outcome = Literal["arrived", "not arrived", "unknown"]
+
+_TELLS: dict[type, Heard] = {
+    Paid: Heard.TILL_PAID,
+    Cancelled: Heard.TILL_CANCELLED,
+    Refused: Heard.TILL_REFUSED,
+}
+"""Answers that name an outcome."""
+
+
+class Listener(Protocol):
+    """Be a process of the bridge that is answered."""
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether it has not died."""
+
+    @property
+    def outages(self) -> int:
+        """Return how often its database has failed so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Hold an outcome that an answer has told to a process; whoever dies, or cannot store it, may forget it."""
+
+    heard: Heard
+    process: Listener
+    outages: int
+
+    @property
+    def may_be_forgotten(self) -> bool:
+        """Tell whether something has come between the answer and the note of it."""
+        return not self.process.alive or self.process.outages > self.outages
 
 
 @dataclass
@@ -40,6 +83,10 @@ class Questions:
         self._asked: defaultdict[str, list[Question]] = defaultdict(list)
         self.answered: Callable[[str], None] = lambda _: None
         """Is told what an answer was about, as soon as it is there."""
+        self.told: defaultdict[str, list[Told]] = defaultdict(list)
+        """The outcomes that answers have named, by payment."""
+        self.shown: set[tuple[str, str, Decimal]] = set()
+        """Every charge that the library system has shown: patron, charge and what was owed."""
 
     def ask(self, about: str, *, keyed: bool = False) -> Question:
         """Note a message that is about to go out."""
@@ -74,6 +121,7 @@ class WatchedTill(Ceepos):
     """Be the real adapter to the till, and keep what it answers."""
 
     questions: Questions
+    process: Listener
 
     async def send(self, order: Order, at_register: Callable[[], Awaitable[None]]) -> Answer:
         """Send an order."""
@@ -86,6 +134,8 @@ class WatchedTill(Ceepos):
                 self.questions.close(order.payment_id, question, "unknown")
             case _:
                 self.questions.close(order.payment_id, question, "arrived")
+        if heard := _TELLS.get(type(answer)):
+            self.questions.told[order.payment_id].append(Told(heard, self.process, self.process.outages))
         return answer
 
 
@@ -93,6 +143,13 @@ class WatchedLibrary(KohaLibrary):
     """Be the real adapter to the library system, and keep what it answers."""
 
     questions: Questions
+
+    async def open_charges(self, patron_id: str) -> tuple[Charge, ...] | NoSuchPatron | Unavailable:
+        """Read what a patron owes."""
+        charges = await super().open_charges(patron_id)
+        if isinstance(charges, tuple):
+            self.questions.shown |= {(each.patron_id, each.charge_id, each.owed) for each in charges}
+        return charges
 
     async def record(self, order: CreditOrder) -> BookingAnswer:
         """Record a credit."""
@@ -141,3 +198,20 @@ def check_heard(held: Held, said: Iterable[Said]) -> None:
     spoken = list(said)
     for word in heard_by(held):
         need(any(word.fits(each) for each in spoken), f"the bridge has heard {word.heard}, and no till has said so")
+
+
+def check_answers_heard(held: Held, told: Iterable[Told]) -> None:
+    """Need every outcome that an answer has named to stand in the history, unless something has come between."""
+    answers = [event for event in held.events if event.facts.get("via") == "answer"]
+    heard = {str(event.facts.get("heard", event.kind)) for event in answers}
+    for each in told:
+        known = each.heard in heard or each.may_be_forgotten
+        need(known, f"an answer has said {each.heard}, and the history does not know it")
+
+
+def check_begun(held: Held, shown: AbstractSet[tuple[str, str, Decimal]]) -> None:
+    """Need the lines of a payment to be charges that the library system has shown of its patron, with these amounts."""
+    begun = held.events[0].facts
+    for charge_id, _, owed, _ in begun["lines"]:  # type: ignore[attr-defined]
+        right = (begun["patron"], charge_id, Decimal(owed)) in shown
+        need(right, f"charge {charge_id} is not what the library system has shown")
