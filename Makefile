@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help demo test crashes races soak mutants reliability lint screenshots kpz clean
+.PHONY: help demo test canary crashes races soak mutants reliability lint screenshots kpz clean
 
 bin := .venv/bin
 
@@ -38,6 +38,10 @@ test: ## Check everything: style, types, tests, coverage
 	@$(bin)/coverage report --include='$(WHOLLY_COVERED)' --skip-covered --show-missing --fail-under=100
 	@echo
 	@echo 'All good: style, types, tests and coverage.'
+
+canary: ## Break the bridge on purpose in many ways, and let the simulator find each (ARGS=...: options)
+	@scripts/setup test
+	@$(bin)/python tests/simulation/canary.py $(ARGS)
 
 crashes: ## Let a process die at every point of every kind of payment, for half an hour and more (ARGS=...: options)
 	@scripts/setup test

@@ -63,8 +63,9 @@ def simulated(results: Mapping[str, Any]) -> str:
 def planted(results: list[Mapping[str, Any]]) -> str:
     """Tell after how many seeds each planted bug was found."""
     found = sum(bool(bug["found"]) for bug in results)
-    rows = ((bug["bug"], bug["rule"], bug["seeds"], bug["limit"]) for bug in results)
-    return f"{found} of {len(results)} were found.\n\n" + table(("bug", "what shows it", "seeds", "at most"), rows)
+    rows = ((bug["bug"], bug.get("row") or "", bug["rule"], bug["seeds"], bug["limit"]) for bug in results)
+    head = ("bug", "fault of the Perl plugin", "what shows it", "seeds", "at most")
+    return f"{found} of {len(results)} were found.\n\n" + table(head, rows)
 
 
 def crashed(results: list[Mapping[str, Any]]) -> str:
@@ -121,7 +122,8 @@ PARTS = (
         "canary",
         "Planted bugs",
         "Bridges that are broken on purpose, as programs for this task have really been: "
-        "the simulator must find each of them.",
+        "the simulator must find each of them. What the Perl plugin does has the number of its case in "
+        "`tests/services/bridge/test_plugin_cases.py`.",
         "make canary",
         planted,
     ),

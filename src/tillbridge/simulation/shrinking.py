@@ -34,7 +34,12 @@ def shrunk(failing: Outcome, most_tries: int = MOST_TRIES) -> Outcome:
 
 def kind_of(outcome: Outcome) -> str | None:
     """Return which rule is broken, without the ids and amounts of this run."""
-    return None if outcome.broken is None else _PARTICULAR.sub("", outcome.broken)
+    return None if outcome.broken is None else rule_in(outcome.broken)
+
+
+def rule_in(broken: str, instead: str = "") -> str:
+    """Return what is said of a broken rule, with something else in the place of ids and amounts."""
+    return _PARTICULAR.sub(instead, broken)
 
 
 class _Budget:
