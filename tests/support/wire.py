@@ -89,7 +89,8 @@ class Wire:
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, other: asyncio.StreamWriter, cut: Cut | None
     ) -> bool:
         """Hand on what comes until it ends; return whether it was cut."""
-        with contextlib.suppress(OSError):
+        # uvloop says RuntimeError where the other direction has hung up already.
+        with contextlib.suppress(OSError, RuntimeError):
             while piece := await source.read(PIECE):
                 if cut is not None:
                     self._cut(cut, sink, other)
