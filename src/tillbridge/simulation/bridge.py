@@ -110,11 +110,12 @@ class Process:
                 self.fleet.pause(self, self.sleep_s, where)
         await asyncio.sleep(0)
 
-    async def first_byte(self, payment_id: str) -> None:
-        """Stand between the last look at the lease and the first byte of a credit."""
+    async def first_byte(self, payment_id: str | None) -> None:
+        """Stand between the last look at the lease and the first byte of a credit, or of what Koha knows by its key."""
         if self.fleet.oversleeps:
             self.fleet.oversleeps -= 1
-            self.fleet.library.overslept.add(payment_id)
+            if payment_id is not None:
+                self.fleet.library.overslept.add(payment_id)
             self.fleet.pause(self, OVERSLEPT_S, "the first byte of a credit", beyond=True)
         await self.gate("the first byte of a credit")
 

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from random import Random
 
-from tillbridge.simulation import librarians, mishaps, people
+from tillbridge.simulation import librarians, mishaps, people, refunds
 from tillbridge.simulation.chance import Chance
 from tillbridge.simulation.library_side import ODD
-from tillbridge.simulation.plots import PLOTS, drawn_pick, told
+from tillbridge.simulation.plots import PLOTS, REFUND_PLOTS, drawn_pick, told
 from tillbridge.simulation.script import Script, Setup, Step
 from tillbridge.simulation.stage import Stage
 
@@ -21,14 +22,14 @@ DEEDS: Mapping[str, Deed] = {
     for each in (
         people.start, people.start_twice, people.start_again, people.start_other, people.tamper, people.by_hand,
         people.cancel, people.stop, people.word, people.second, people.pay, people.pay_newest, people.leave,
-        people.take_back, people.other_sum, people.decide,
+        people.take_back, people.other_sum, people.decide, refunds.ask_refund, refunds.hand_out, refunds.withdraw,
         librarians.grow, librarians.write_off, librarians.pay_in_koha, librarians.change_charge, librarians.void,
         librarians.void_at_once, librarians.merge, librarians.delete, librarians.delete_payer,
         librarians.meet_librarian, librarians.meet_other_bridge, librarians.switch_plugin,
         mishaps.harm_till, mishaps.harm_report, mishaps.harm_read, mishaps.harm_write, mishaps.till_fault,
         mishaps.rotate, mishaps.koha_fault, mishaps.koha_away, mishaps.crash, mishaps.sleep, mishaps.oversleep,
         mishaps.database_fault, mishaps.jump, mishaps.forge, mishaps.odd_report, mishaps.lie, mishaps.step_clock,
-        mishaps.slow_report, mishaps.slow_write, mishaps.alarm_fault,
+        mishaps.slow_report, mishaps.slow_write, mishaps.alarm_fault, mishaps.refund_fault,
     )
 }  # fmt: skip
 """Everything that a step of a script may name."""
@@ -38,7 +39,7 @@ _MISHAPS = (
     "sleep", "database_fault", "jump", "forge", "odd_report", "grow", "write_off", "pay_in_koha", "void", "merge",
     "delete", "decide", "take_back", "other_sum", "start_twice", "by_hand", "cancel", "stop", "word", "second",
     "meet_librarian", "meet_other_bridge", "oversleep", "void_at_once", "alarm_fault",
-    "switch_plugin",
+    "switch_plugin", "ask_refund", "hand_out", "withdraw", "refund_fault",
 )  # fmt: skip
 
 _BUSY = ("pay", "leave", "start", "start_again", "change_charge", "second", "decide", "word")
@@ -60,6 +61,8 @@ def draw(seed: int) -> Script:
     """Return the script of a seed."""
     draws = Chance(seed).of("script")
     setup = _setup(draws)
+    if _turn(seed) in REFUND_PLOTS:
+        setup = replace(setup, plugin=True)
     begins = sorted(round(draws.uniform(0.0, 600.0), 3) for _ in range(draws.randint(1, 4)))
     steps = [step for n, at in enumerate(begins) for step in _payment(draws, n, at, _turn(seed) if n == 0 else None)]
     moments = [step.at for step in steps]

@@ -19,6 +19,7 @@ from tillbridge.domain.lifecycle import Booking, Collection, Heard
 from tillbridge.domain.money import exact_of
 from tillbridge.service.collecting import BOOKING_CASES
 from tillbridge.service.store_port import CaseKind
+from tillbridge.simulation.refunds import exact_of_refund, given_in_library, lacking_by_hand, mistaken_minor
 from tillbridge.simulation.rules import OURS, Held, need
 from tillbridge.simulation.stage import Stage
 from tillbridge.simulation.till_side import ROUNDING_MINOR
@@ -64,6 +65,8 @@ def _check_worlds(stage: Stage, held: Held) -> None:
     for reference in {line.note.rsplit(" ", 1)[-1] for line in stage.library.credits_of(held.payment.id)}:
         asked = stage.fleet.questions.has_asked(reference)
         stage.check_worlds(reference if asked else reference.rsplit(":", 1)[0])
+    for reference in stage.library.refunds_of(held.payment.id):
+        stage.check_worlds(reference)
     check_heard(held, stage.till.said.get(held.payment.id, ()))
     check_answers_heard(held, stage.fleet.questions.told.get(held.payment.id, ()))
     cases = (*BOOKING_CASES, CaseKind.VOID_BY_HAND)
@@ -83,11 +86,17 @@ def _check_contradictions(stage: Stage, held: Held) -> None:
 def _compared(stage: Stage, held: Held) -> Sums:
     payment = held.payment
     in_till, in_library = stage.till.net_minor(payment.id), stage.library.applied(payment.id)
+    in_library -= given_in_library(stage, held)
     paid = payment.collection is Collection.PAID
     said, means = (payment.collected_minor or 0, held.whole) if paid else (0, Decimal(0))
     rounding = exact_of(payment.rounding_minor) - payment.library_rounding if paid else Decimal(0)
+    for refund in held.refunds:
+        if refund.counts:
+            exact = exact_of_refund(refund)
+            said, means = said - refund.total.minor, means - exact
+            rounding -= exact_of(refund.total.minor) - exact
     why = f"{payment.id}: the till has {in_till} cents, the bridge says {said}: why?"
-    need(in_till == said or _why_till(stage, held), why)
+    need(in_till == said or _why_till(stage, held, in_till - said), why)
     why = f"{payment.id}: the charges got {in_library}, and {means} is meant: why?"
     need(in_library == means or _why_library(stage, held, means - in_library), why)
     unlike = exact_of(in_till) - in_library - rounding
@@ -103,8 +112,10 @@ def _compared(stage: Stage, held: Held) -> Sums:
     return Sums(in_till, said, in_library, unlike)
 
 
-def _why_till(stage: Stage, held: Held) -> str:
-    """Return what accounts for a difference between the till and the bridge; nothing where nothing does."""
+def _why_till(stage: Stage, held: Held, differs: int) -> str:
+    """Return what accounts for it that the till has so much more than the bridge says; nothing where nothing does."""
+    if (mistaken := mistaken_minor(stage, held)) and mistaken == differs:
+        return "a person was mistaken about money that was given back"
     heard_at = _heard_at(stage, held)
     if "via" in held.events[0].facts:
         return "a person recorded it by hand"
@@ -148,6 +159,8 @@ def _why_library(stage: Stage, held: Held, less: Decimal) -> str:
         return "a librarian has voided a credit"
     if payment.booking is Booking.REVERSED and _last(held, ("booking_reversal_seen",)) >= 0:
         return "a person has said that it was taken back"
+    if 0 < -less <= lacking_by_hand(stage, held):
+        return "a person has said that money given back was recorded by hand"
     if payment.id in stage.library.overslept and less < 0:
         return "a process slept for too long with a credit in its hand"  # what remains, and is promised by nobody
     return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -14,18 +14,20 @@ from tillbridge.simulation.library_side import LibrarySide, payment_of
 from tillbridge.simulation.wires import Passage, Stop, Wires
 
 _CREDITS = ("/account/credits", "/contrib/tillbridge/bookings")
-_REVERSALS = "/contrib/tillbridge/reversals"
+_TAKES = ("/contrib/tillbridge/reversals", "/contrib/tillbridge/refunds")
 
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """Be the places at which a process may die or sleep: anywhere, and right before a payment's credit goes out.
+    """Be the places at which a process may die or sleep: anywhere, and right before something is recorded in Koha.
+
+    `first_byte` is given the payment whose credit goes out, None for what Koha's plugin knows by its key.
 
     At a `point` it may die for a campaign alone.
     """
 
     gate: Stop
-    first_byte: Stop
+    first_byte: Callable[[str | None], Awaitable[None]]
     point: Stop
 
 
@@ -43,7 +45,7 @@ class _Request:
 
     @property
     def is_write(self) -> bool:
-        return self.is_credit or self.path.endswith(_REVERSALS)
+        return self.is_credit or self.path.endswith(_TAKES)
 
     @property
     def name(self) -> str:
@@ -74,7 +76,7 @@ class VirtualTransport(Transport):
             return await self._carry(request, self._wires.pass_on("read"))
         self._side.writing += 1
         try:
-            await self._hands.first_byte(request.payment_id)
+            await self._hands.first_byte(request.payment_id if request.is_credit else None)
             return await self._carry(request, self._wires.pass_on("write"))
         finally:
             self._side.writing -= 1
@@ -122,6 +124,8 @@ class VirtualTransport(Transport):
         before = {line.line_id for line in side.credits_of(request.payment_id)} if request.is_credit else set()
         reply = await side.answer(request.method, request.path, request.query, request.body, request.headers)
         if not request.is_credit:
+            if request.is_write:
+                side.changed()
             return _Stored(reply, 0)
         new = [line for line in side.credits_of(request.payment_id) if line.line_id not in before]
         self._tell(reply, applied=not any(line.outstanding for line in new), stored=bool(new))

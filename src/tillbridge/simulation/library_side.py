@@ -76,6 +76,8 @@ class LibrarySide:
         self.work_begins = asyncio.Event()
         """Is set while a credit of this bridge is at work."""
         self._wait_for_stored: list[asyncio.Future[str]] = []
+        self.given_by_hand: dict[tuple[str, int], dict[str, Decimal]] = {}
+        """What librarians have recorded by hand as given back: payment and number of its refund → charge → amount."""
         self.voided: set[str] = set()
         """Payments of which a librarian has voided a credit."""
         for n, (surname, owed) in enumerate(setup.patrons):
@@ -147,6 +149,19 @@ class LibrarySide:
         """Sum up what the payment's valid credits have paid of charges."""
         paid = (paid_by(self.book, line.line_id).values() for line in self.valid_credits(payment_id))
         return sum((amount for each in paid for amount in each), Decimal(0))
+
+    def has_taken(self, reference: str) -> bool:
+        """Tell whether the plugin has a refund or a reversal under this reference."""
+        plugin = self.library.plugin
+        return reference in plugin.refunds or reference in plugin.reversals
+
+    def refunds_of(self, payment_id: str) -> dict[str, dict[str, Decimal]]:
+        """Return what was given back of a payment, by reference and charge."""
+        return {
+            reference: {str(charge): share for charge, share in refund.shares}
+            for reference, refund in self.library.plugin.refunds.items()
+            if payment_of(reference) == payment_id
+        }
 
     async def answer(self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]) -> Reply | None:
         """Answer a request as the demo library does, without a socket; None where it drops the connection."""

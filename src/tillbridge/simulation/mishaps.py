@@ -66,6 +66,13 @@ KOHA_FAULTS = (
     FaultKind.PLUGIN_500,
     FaultKind.PLUGIN_500_KEPT,
 )
+REFUND_FAULTS = (
+    FaultKind.PLUGIN_500,
+    FaultKind.PLUGIN_500_KEPT,
+    FaultKind.ANSWER_LOST,
+    FaultKind.FORBIDDEN,
+    FaultKind.STALL,
+)
 PLUGIN_ROUTES = ("plugin_bookings", "plugin_reversals")
 
 
@@ -131,6 +138,13 @@ async def koha_fault(stage: Stage, step: Step) -> None:
     kind = _one(KOHA_FAULTS, step.pick)
     route = _one(PLUGIN_ROUTES, step.n % 3 / 3) if stage.library.library.plugin.installed else "credits"
     fault = Fault(0, kind, method="POST", route=route, seconds=6.0)
+    stage.library.library.faults.plan(fault)
+
+
+async def refund_fault(stage: Stage, step: Step) -> None:
+    """Let the next refunds that Koha is told of meet one of its faults."""
+    kind = _one(REFUND_FAULTS, step.pick)
+    fault = Fault(0, kind, method="POST", route="plugin_refunds", seconds=6.0, left=1 + step.n % 2)
     stage.library.library.faults.plan(fault)
 
 

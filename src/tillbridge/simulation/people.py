@@ -15,6 +15,7 @@ from tillbridge.service.resolving import Action, Word, fitting, matter_of_case, 
 from tillbridge.service.sending import wish_to_cancel
 from tillbridge.service.starting import ByHand, Chosen, StartRequest, record_by_hand, start_payment
 from tillbridge.service.store_port import Case
+from tillbridge.simulation.refunds import note_decided
 from tillbridge.simulation.rules import Held, need
 from tillbridge.simulation.script import Step
 from tillbridge.simulation.stage import Stage
@@ -207,7 +208,7 @@ def try_till(stage: Stage, held: Held, what: str, pick: float) -> None:
                 till.cancel(payment_id)
                 stage.telling.say(f"the cashier cancels {payment_id}")
             case _:
-                till.take_back(payment_id)
+                stage.till.take_back(payment_id)
                 stage.telling.fault(23, f"the till takes {payment_id} back (booking {held.payment.booking})")
     except (KeyError, NotNowError):
         stage.telling.say(f"the till cannot {what} {payment_id} now")
@@ -238,7 +239,8 @@ async def decide(stage: Stage, step: Step) -> None:
         return
     action = actions[int(step.pick * len(actions))]
     patron = str(stage.patron(step.n))
-    said = Word(action, "sari", "I looked", f"S{step.at:.0f}", patron)
+    receipt = note_decided(stage, stage.known.get(case.payment_id or ""), case, action)
+    said = Word(action, "sari", "I looked", receipt or f"S{step.at:.0f}", patron)
     second_look = step.pick > 0.8  # noqa: PLR2004 - some libraries want a second look
     await stage.fleet.call(lambda world: decide_case(world, case.id, said, second_look=second_look))
 

@@ -8,6 +8,7 @@ from random import Random
 
 from tillbridge.simulation import mishaps
 from tillbridge.simulation.mishaps import pick_of
+from tillbridge.simulation.refunds import ALL, FORGETS, PART, RIGHT, WHOLE
 from tillbridge.simulation.script import Step
 from tillbridge.simulators.library.faults import FaultKind
 
@@ -39,6 +40,44 @@ def _till_collects(kind: str) -> Beat:
 def _koha(kind: FaultKind) -> Beat:
     return (15.0, "koha_fault", pick_of(mishaps.KOHA_FAULTS, kind))
 
+
+_PAYS = (20.0, "pay", None)
+_GIVES = (90.0, "hand_out", RIGHT)
+_CREDIT_VOIDED = ((60.0, "ask_refund", PART), (80.0, "void", None), _GIVES)
+
+
+def _told_badly(harm: str) -> Beat:
+    return (80.0, "harm_write", pick_of(mishaps.WRITE_HARMS, harm))
+
+
+REFUND_PLOTS: Mapping[str, tuple[Beat, ...]] = {
+    "given back as a whole": (_PAYS, (60.0, "ask_refund", WHOLE), _GIVES),
+    "given back in parts": (
+        _PAYS, (60.0, "ask_refund", PART), _GIVES, (150.0, "ask_refund", None), (200.0, "hand_out", None),
+    ),
+    "given back, and the word of it is lost": (
+        _PAYS, (60.0, "ask_refund", ALL), _told_badly("answer_lost"), _told_badly("refused"), _GIVES,
+    ),
+    "given back, and no word of it arrives": (
+        _PAYS, (60.0, "ask_refund", None), *[_told_badly("lost")] * 5, _GIVES, (350.0, "decide", None),
+    ),
+    "given back, and Koha is away": (
+        _PAYS, (60.0, "ask_refund", PART), (80.0, "koha_away", 0.1), _GIVES, (350.0, "decide", None),
+    ),
+    "given back, and a librarian was faster": (_PAYS, *_CREDIT_VOIDED, (200.0, "decide", None)),
+    "to be given back, and the till takes all of it back": (
+        _PAYS, (60.0, "ask_refund", None), (90.0, "hand_out", None), (95.0, "take_back", None),
+    ),
+    "to be given back, and nobody says so": (
+        _PAYS, (60.0, "ask_refund", None), (90.0, "hand_out", FORGETS), (900.0, "decide", None),
+    ),
+    "to be given back, and withdrawn": (_PAYS, (60.0, "ask_refund", None), (90.0, "withdraw", None)),
+    "what a clerk has said is paid is given back": (
+        _LOST, (15.0, "slow_report", 0.95), _PAYS, (40.0, "word", _RIGHT), (80.0, "ask_refund", WHOLE),
+        (110.0, "hand_out", RIGHT),
+    ),
+}  # fmt: skip
+"""Stories of money that is given back, which Koha can be told of where it has the plugin."""
 
 PLOTS: Mapping[str, tuple[Beat, ...]] = {
     "pays": ((20.0, "pay", None),),
@@ -135,6 +174,7 @@ PLOTS: Mapping[str, tuple[Beat, ...]] = {
     "sleeps at the booking": ((19.9, "sleep", None), (20.0, "pay", None)),
     "rounded": ((10.0, "other_sum", None), (20.0, "pay", None)),
     "another sum is taken": ((10.0, "other_sum", 0.99), (20.0, "pay", None)),
+    **REFUND_PLOTS,
 }
 
 

@@ -21,12 +21,14 @@ from tillbridge.domain.lifecycle import (
     Heard,
     NotInTheTable,
     Reaction,
+    RefundState,
     Standing,
     advance,
     hear,
 )
 from tillbridge.domain.money import exact_of
 from tillbridge.domain.payment import Payment
+from tillbridge.domain.refund import Refund
 from tillbridge.service.collecting import BOOKING_CASES
 from tillbridge.service.resolving import Matter, fitting
 from tillbridge.service.store_port import Case, CaseKind, CreditState, StoredCredit, TaskKind
@@ -39,6 +41,9 @@ OURS = ("bridge", "library", "till")
 
 REVERSAL = (Booking.REVERSAL_DUE, Booking.REVERSING)
 """Bookings that must be taken back."""
+
+ASKED_BACK = "refund_asked"
+"""The event with which a refund begins."""
 
 _NOTHING = Decimal(0)
 _HALF_A_CENT = Decimal("0.005")
@@ -74,6 +79,7 @@ class Held:
     tasks: frozenset[TaskKind]
     claims: frozenset[str]
     payer: bool
+    refunds: tuple[Refund, ...] = ()
 
     @property
     def kinds(self) -> frozenset[CaseKind]:
@@ -122,6 +128,8 @@ def held_in(connection: Connection, payment_id: str) -> Held:
         tasks=frozenset(TaskKind(kind) for kind in rows(_TASKS)),
         claims=rows(_CLAIMS),
         payer=bool(rows(_PAYERS)),
+        # Most payments have none, and this is read after every change.
+        refunds=tx.refunds_of(payment_id) if any(event.kind == ASKED_BACK for event, _ in history) else (),
     )
 
 
@@ -157,15 +165,18 @@ def check_sends(held: Held, sends: int) -> None:
     need(sends <= 1 + proven, "sent twice")
 
 
-def check_locks(locks: Mapping[str, str], payments: Mapping[str, Payment]) -> None:
-    """Hold the patrons' locks to the rules: who is in doubt has its patron's, and who has nothing to book has none."""
+def check_locks(locks: Mapping[str, str], payments: Mapping[str, Payment], refunding: Several[str] = ()) -> None:
+    """Hold the patrons' locks to the rules: who is in doubt has its patron's, and who has nothing to book has none.
+
+    Of the payments in `refunding` the library system is being told that money was given back.
+    """
     for payment in payments.values():
         locked = payment.booking not in IN_DOUBT or locks.get(payment.patron_id) == payment.id
         need(locked, f"{payment.id} is {payment.booking}, and its patron is not locked for it")
     for patron, payment_id in locks.items():
         holder = payments[payment_id]
         need(
-            holder.booking in (Booking.DUE, *IN_DOUBT, *REVERSAL),
+            holder.booking in (Booking.DUE, *IN_DOUBT, *REVERSAL) or payment_id in refunding,
             f"{patron} stays locked by a payment that is {holder.booking}",
         )
         need(holder.patron_id == patron, "a payment locks a patron who is not its own")
@@ -223,10 +234,17 @@ def _lines_are_as_begun(held: Held) -> None:
 
 
 def _cases_say_what_to_do(held: Held) -> None:
-    """Need that every open case tells what has happened and what to do, and that a person can do something about it."""
+    """Need that every open case tells what has happened and what to do, and that a person can do something about it.
+
+    Only while the library system is being told of a refund its case must wait for the answer.
+    """
+    refund = next((refund for refund in held.refunds if refund.open), None)
+    told_now = refund is not None and refund.state is RefundState.RECORDING
     for case in held.cases:
         need(all(tell_case(case.kind)), f"a case of {case.kind} says nothing")
-        need(fitting(Matter(case, held.payment)), f"nothing can be decided about a case of {case.kind}")
+        waits = told_now and case.kind is CaseKind.REFUND_NOT_RECORDED
+        decidable = fitting(Matter(case, held.payment, refund)) or waits
+        need(decidable, f"nothing can be decided about a case of {case.kind}")
 
 
 def _followed(standing: Standing, event: Event) -> Standing:

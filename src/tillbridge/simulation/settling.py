@@ -11,18 +11,22 @@ from sqlalchemy.exc import OperationalError
 from tillbridge.domain.lifecycle import Collection
 from tillbridge.errors import Declined
 from tillbridge.service.deciding import agree, decide_case
+from tillbridge.service.refund_steps import REFUND_CASES
 from tillbridge.service.resolving import Action, Word
 from tillbridge.service.store_port import Case, CaseKind
 from tillbridge.simulation.alarms import SLACK_S
 from tillbridge.simulation.bridge import GoneError
 from tillbridge.simulation.librarians import apply_credits, void_credits, void_extra_credits
 from tillbridge.simulation.people import fitting_actions, true_word
+from tillbridge.simulation.refunds import honest_word, put_back_all
 from tillbridge.simulation.rules import Held, check_rest, held_in, need
 from tillbridge.simulation.saying import SECRET
 from tillbridge.simulation.stage import Stage
 
 ROUND_S = 300.0
 MOST_ROUNDS = 60
+RECORDED_S = 900.0
+"""How much later than other work a refund that is not recorded may be put on the list: it is told four times before."""
 PATIENCE = 4
 """After how many looks at a case a person takes it for settled."""
 
@@ -71,6 +75,8 @@ class Settlers:
             await asyncio.sleep(ROUND_S if n else first_s)
             everything = self._look()
             self._check_in_time(everything)
+            for held in everything:
+                put_back_all(stage, held)
             if await self._at_rest(everything):
                 check_rest(everything)
                 return everything
@@ -91,6 +97,9 @@ class Settlers:
             since = max(stage.late_since.get(held.payment.id, now), awake_since)
             in_time = now - since <= stage.fleet.limits.late_s + SLACK_S
             need(in_time or held.cases, f"{held.payment.id} is paid, not booked, and on no list")
+            since = max(stage.given_since.get(held.payment.id, now), awake_since)
+            in_time = now - since <= stage.fleet.limits.late_s + RECORDED_S
+            need(in_time or held.kinds & REFUND_CASES, f"{held.payment.id}: given back, not recorded, and on no list")
 
     async def _at_rest(self, everything: Sequence[Held]) -> bool:
         return not self._restless(everything) and not self._stage.fleet.asleep and not await self._cases()
@@ -100,7 +109,7 @@ class Settlers:
             f"{held.payment.id} is {held.payment.standing}, {held.payment.booking}, with {sorted(held.tasks)}"
             f" and {sorted(held.kinds)}"
             for held in everything
-            if held.tasks or held.cases or held.payment.undecided
+            if held.tasks or held.cases or held.payment.undecided or any(refund.open for refund in held.refunds)
         ]
 
     async def _cases(self) -> tuple[Case, ...]:
@@ -152,6 +161,8 @@ class Settlers:
 
     async def _word(self, case: Case, held: Held | None) -> Word | None:
         fitting = await fitting_actions(self._stage, case)
+        if case.kind in REFUND_CASES and held is not None:
+            return honest_word(self._stage, case, held, self._looks[case.id], fitting)
         wished = _WISHED.get(case.kind)
         if wished is None and held is not None:
             true = true_word(self._stage, held.payment, "sari")

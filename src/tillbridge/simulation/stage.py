@@ -20,11 +20,13 @@ from tillbridge.domain.lifecycle import (
     PAID_TILL,
     REFUSED,
     REVERSED_TILL,
+    RefundState,
     Standing,
 )
 from tillbridge.domain.payment import REFERENCE_PREFIX
 from tillbridge.service.collecting import LATE
 from tillbridge.service.reporting import Reply, take_report
+from tillbridge.service.reversing import reversal_reference
 from tillbridge.service.store_port import TaskKind
 from tillbridge.simulation.alarms import People
 from tillbridge.simulation.bridge import Fleet, GoneError
@@ -32,6 +34,7 @@ from tillbridge.simulation.chance import Chance
 from tillbridge.simulation.database import Database
 from tillbridge.simulation.library_side import FIRST_PATRON, LibrarySide
 from tillbridge.simulation.loop import VirtualLoop
+from tillbridge.simulation.refund_rules import REFUND_MARK, check_refunded, check_refunds
 from tillbridge.simulation.rules import (
     REVERSAL,
     BrokenRule,
@@ -72,6 +75,10 @@ MAY_BE_TRUE: dict[Standing, frozenset[str]] = {
 """What may be true at the till while the bridge believes this; what is not named here it does not claim to know."""
 
 
+TO_RECORD = (RefundState.DUE, RefundState.RECORDING, RefundState.UNKNOWN)
+"""Refunds that should come to an end by themselves."""
+
+
 class Stage:
     """Put one run together."""
 
@@ -107,6 +114,8 @@ class Stage:
         """Every payment as it was after its last change."""
         self.late_since: dict[str, float] = {}
         """Since when a booking has been one that should come to an end by itself."""
+        self.given_since: dict[str, float] = {}
+        """Since when money that was given back has been to be recorded."""
 
     def set_clocks(self, by_s: float) -> None:
         """Set the clocks on the walls; it counts once somebody looks at one."""
@@ -208,6 +217,8 @@ class Stage:
         self._note_late(held)
         check_held(held)
         check_begun(held, self.fleet.questions.shown)
+        check_refunds(held)
+        self._check_believed(held)
         no_words_in([event.facts for event in new], [*self.cards, *self.names])
         no_words_in([case.facts for case in held.cases], [*self.cards, *self.names])
         self.telling.events(held.events, len(new))
@@ -217,12 +228,22 @@ class Stage:
         self._check_all()
         return held
 
+    def _check_believed(self, held: Held) -> None:
+        """Need the bridge to keep what people have told it of money that was given back, once it has said yes."""
+        for refund in held.refunds:
+            receipt = self.till.drawer.believed.get((held.payment.id, refund.n))
+            need(receipt in (None, refund.receipt_number), "a person's word about money given back is forgotten")
+
     def _note_late(self, held: Held) -> None:
         """Note since when a booking should come to an end by itself."""
         if held.payment.booking in LATE:
             self.late_since.setdefault(held.payment.id, self.loop.time())
         else:
             self.late_since.pop(held.payment.id, None)
+        if any(refund.state in TO_RECORD for refund in held.refunds):
+            self.given_since.setdefault(held.payment.id, self.loop.time())
+        else:
+            self.given_since.pop(held.payment.id, None)
 
     def _answered(self, about: str) -> None:
         """Look at an answer that has just come: what it proves must be so."""
@@ -231,8 +252,12 @@ class Stage:
     def check_worlds(self, about: str) -> None:
         """Need that what has arrived of the messages about an order, or about a credit, can be so by their answers."""
         is_credit = about.startswith(REFERENCE_PREFIX)
-        arrived = self._bookings_of(about) if is_credit else self.till.arrived[about]
+        arrived = self._in_library(about) if is_credit else self.till.arrived[about]
         self.fleet.questions.check(about, arrived)
+
+    def _in_library(self, reference: str) -> int:
+        takes = REFUND_MARK in reference or reference == reversal_reference(reference.rpartition(":")[0])
+        return int(self.library.has_taken(reference)) if takes else self._bookings_of(reference)
 
     def _bookings_of(self, reference: str) -> int:
         """Count the bookings under a reference; the plugin makes several numbered credits of one where it must."""
@@ -242,6 +267,8 @@ class Stage:
     def check_credits(self, held: Held) -> None:
         """Hold what the library system has of a payment to the rules, but for what remains: see `overslept`."""
         payment_id = held.payment.id
+        if held.refunds or self.library.library.plugin.refunds:
+            check_refunded(held, self.library.refunds_of(payment_id))
         own = {line.charge_id for line in held.payment.lines}
         paid = self.library.charges_paid_by(payment_id)
         if not paid <= own and payment_id not in self.library.spilled:
@@ -267,7 +294,8 @@ class Stage:
 
     def _check_all(self) -> None:
         locks = self.look(locks_in)
-        check_locks(locks, {payment_id: held.payment for payment_id, held in self.known.items()})
+        payments = {payment_id: held.payment for payment_id, held in self.known.items()}
+        check_locks(locks, payments, self.given_since)
         for payment_id in locks.values():
             held = self.known[payment_id]
             reverses = held.payment.booking in REVERSAL and TaskKind.REVERSE not in held.tasks
@@ -278,6 +306,8 @@ class Stage:
         """Need at the end that all of history verifies, and that no card number stands anywhere."""
         verified = self.look(verify)
         need(not verified.breaks, f"the history does not verify: {verified.breaks}")
+        stored = self.look(lambda connection: len(connection.execute(select(t.refund.c.n)).all()))
+        need(stored == sum(len(held.refunds) for held in self.known.values()), "a refund is not in its history")
         for table in t.metadata.sorted_tables:
             if table is not t.payer:  # who is at the till right now: `check_held` needs it to be empty otherwise
                 rows = self.look(lambda connection, table=table: connection.execute(table.select()).all())  # type: ignore[misc]

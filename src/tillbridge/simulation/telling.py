@@ -8,8 +8,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tillbridge.domain.history import Event
-from tillbridge.domain.lifecycle import CREATED, PAID_CLERK, Booking, Done, Heard, Reaction, Standing, advance, hear
-from tillbridge.simulation.reaching import FAULTS, QUIRKS, TABLES, Row, name_of
+from tillbridge.domain.lifecycle import (
+    CREATED,
+    PAID_CLERK,
+    Booking,
+    Done,
+    Heard,
+    Reaction,
+    Standing,
+    advance,
+    advance_refund,
+    hear,
+)
+from tillbridge.simulation.reaching import FAULTS, QUIRKS, TABLES, Row, name_of, name_of_state
+from tillbridge.simulation.refund_rules import steps_of
 
 
 @dataclass
@@ -66,4 +78,8 @@ class Telling:
             if fresh:
                 self.rows[name_of(row)] += 1
                 self.states[str(standing)] += 1
-                self.states[f"booking {booking}"] += 1
+                self.states[name_of_state(booking)] += 1
+        for n, row in steps_of(history):
+            if n >= len(history) - new:
+                self.rows[name_of(row)] += 1
+                self.states.update({name_of_state(row[0]): 1, name_of_state(advance_refund(*row)): 1})

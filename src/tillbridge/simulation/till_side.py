@@ -13,6 +13,7 @@ from random import Random
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
+from tillbridge.simulation.drawer import Drawer
 from tillbridge.simulation.loop import Life
 from tillbridge.simulation.saying import (
     GOOD,
@@ -33,7 +34,7 @@ from tillbridge.simulators.till.book import Book
 from tillbridge.simulators.till.faults import ReportPlan
 from tillbridge.simulators.till.inbound import payment_id_of
 from tillbridge.simulators.till.messages import Reply
-from tillbridge.simulators.till.payment import STATUS_OF, Payment
+from tillbridge.simulators.till.payment import STATUS_OF, NotNowError, Payment
 from tillbridge.simulators.till.reporter import Reporter
 from tillbridge.simulators.till.till import Taken
 
@@ -64,6 +65,8 @@ class TillSide:
             chance=draws.random,
         )
         self.till = Till(self._settings(setup), outside, self._reporter())
+        self.drawer = Drawer(outside.receipt_number)
+        """What cashiers have given out for refunds."""
         self.deliver: Deliver | None = None
         self.bodies: list[tuple[str, bytes]] = []
         """Every report that was posted, with its address."""
@@ -104,9 +107,16 @@ class TillSide:
         return self.till.book.get(payment_id)
 
     def net_minor(self, payment_id: str) -> int:
-        """Return the money of a payment that is in the till."""
+        """Return the money of a payment that is in the till; less than nothing where more was given out."""
         payment = self.truth(payment_id)
-        return payment.collected_minor if payment is not None and payment.state == "paid" else 0
+        taken = payment.collected_minor if payment is not None and payment.state == "paid" else 0
+        return taken - self.drawer.minor_of(payment_id)
+
+    def take_back(self, payment_id: str) -> None:
+        """Give all of a payment's money back; raise NotNowError where it was given out already, or was never taken."""
+        if self.drawer.whole_is_out(payment_id):
+            raise NotNowError("the whole of it was given out before")
+        self.till.take_back(payment_id)
 
     def note_said(self, message: Message, *, true: bool, answer: bool = False) -> None:
         """Keep an outcome that was named with proof; a refusal over a verified connection needs none."""

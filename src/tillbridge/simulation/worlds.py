@@ -25,6 +25,10 @@ from tillbridge.service.library_port import (
     MaybeRecorded,
     NoSuchPatron,
     NotRecorded,
+    RefundAnswer,
+    RefundOrder,
+    ReversalAnswer,
+    ReversalOrder,
     Unavailable,
 )
 from tillbridge.service.register_port import Answer, Cancelled, NeverSent, NoOutcome, Order, Paid, Refused
@@ -155,14 +159,33 @@ class WatchedLibrary(KohaLibrary):
         """Record a credit."""
         question = self.questions.ask(order.reference, keyed=self.abilities.keyed and order.shares is not None)
         answer = await super().record(order)
-        match answer:
-            case NotRecorded():
-                self.questions.close(order.reference, question, "not arrived")
-            case MaybeRecorded():
-                self.questions.close(order.reference, question, "unknown")
-            case _:
-                self.questions.close(order.reference, question, "arrived")
+        self.questions.close(order.reference, question, _proven(answer))
         return answer
+
+    async def reverse(self, order: ReversalOrder) -> ReversalAnswer:
+        """Take a credit back."""
+        question = self.questions.ask(order.reference, keyed=True)
+        answer = await super().reverse(order)
+        self.questions.close(order.reference, question, _proven(answer))
+        return answer
+
+    async def refund(self, order: RefundOrder) -> RefundAnswer:
+        """Give money of a credit back."""
+        question = self.questions.ask(order.reference, keyed=True)
+        answer = await super().refund(order)
+        self.questions.close(order.reference, question, _proven(answer))
+        return answer
+
+
+def _proven(answer: object) -> Outcome:
+    """Say what an answer of the library system proves of the request that it is to."""
+    match answer:
+        case NotRecorded():
+            return "not arrived"
+        case MaybeRecorded():
+            return "unknown"
+        case _:
+            return "arrived"
 
 
 @dataclass(frozen=True, slots=True)

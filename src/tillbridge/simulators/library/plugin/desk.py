@@ -110,6 +110,16 @@ class Plugin:
         self._reversals: dict[str, Reversal] = {}
         self._refunds: dict[str, Refund] = {}
 
+    @property
+    def refunds(self) -> Mapping[str, Refund]:
+        """Return the refunds by their references."""
+        return self._refunds
+
+    @property
+    def reversals(self) -> Mapping[str, Reversal]:
+        """Return the reversals by their references."""
+        return self._reversals
+
     # --- bookings ---
 
     def record(self, form: BookingForm, user_id: int) -> tuple[Booking, bool]:
