@@ -582,6 +582,28 @@ async def test_a_patron_whose_payment_is_being_booked_is_waited_for(able: Bench,
     assert await state(able, payment) is RefundState.RECORDED
 
 
+async def test_who_waits_for_the_patrons_other_payment_for_too_long_is_put_on_the_list(
+    able: Bench, library: KeyedLibrary
+) -> None:
+    payment = await booked(able, "3")
+    library.add_charge("2", "4")
+    other = await able.start(charges=(Chosen("2"),))
+    await able.work()
+    await ask(able, payment)
+    await given(able, payment)
+    await able.store.write(lambda tx: tx.lock_patron(other))
+    for waited_s, kinds in ((0.0, []), (119.0, []), (2.0, [CaseKind.REFUND_NOT_RECORDED])):
+        able.clock.advance(waited_s)
+        (task,) = [due for due in await able.due() if due.kind is TaskKind.REFUND]
+        await able.do(task)
+        assert [kind for kind in await able.kinds() if kind is CaseKind.REFUND_NOT_RECORDED] == kinds
+    assert (await the_case(able, CaseKind.REFUND_NOT_RECORDED)).facts["why"].startswith("another payment")
+    await able.store.write(lambda tx: tx.unlock_patron(other, able.clock.now()))
+    await able.wait_and_work(1)
+    assert await state(able, payment) is RefundState.RECORDED
+    assert CaseKind.REFUND_NOT_RECORDED not in await able.kinds()
+
+
 async def test_a_patron_who_is_locked_between_the_look_and_the_start_is_waited_for(
     able: Bench, library: KeyedLibrary
 ) -> None:

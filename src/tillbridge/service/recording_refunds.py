@@ -80,6 +80,7 @@ class Recorder:
             why = {"why": "the bridge stopped while it was recording it"}
             refund = take_step(tx, self._now(), refund, RefundStep.UNCLEAR, "library", why)
         if not tx.lock_patron(payment):
+            self._list_late(tx, payment, refund, "another payment of the patron is being booked")
             tx.postpone_task(task, self._now() + self._world.limits.patron_busy_s, task.attempt)
             return None
         return payment, refund
@@ -159,11 +160,13 @@ class Recorder:
 
     def _again(self, tx: Transaction, task: Task, payment: Payment, refund: Refund, why: str) -> None:
         """Tell it again after a pause; what lasts too long is put on the list meanwhile."""
-        limits = self._world.limits
-        if self._now() > (refund.given_back_at or 0.0) + limits.late_s:
-            self._list(tx, payment, refund, why)
-        pauses = limits.booking_again_s
+        self._list_late(tx, payment, refund, why)
+        pauses = self._world.limits.booking_again_s
         tx.postpone_task(task, self._now() + pauses[min(task.attempt, len(pauses) - 1)], task.attempt + 1)
+
+    def _list_late(self, tx: Transaction, payment: Payment, refund: Refund, why: str) -> None:
+        if self._now() > (refund.given_back_at or 0.0) + self._world.limits.late_s:
+            self._list(tx, payment, refund, why)
 
     def _list(self, tx: Transaction, payment: Payment, refund: Refund, why: str) -> None:
         facts = {"refund": refund.n, "total_minor": refund.total.minor, "why": why}
