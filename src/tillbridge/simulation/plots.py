@@ -94,7 +94,7 @@ PLOTS: Mapping[str, tuple[Beat, ...]] = {
         (99.0, "lie", None),
     ),
     "nothing is sent, and the till has it": (*[_REFUSED] * 5, (2.0, "lie", None)),
-    "nothing was sent, and the till has it": (*[_REFUSED] * 5, (2.0, "cancel", None), (30.0, "lie", _SAYS[1])),
+    "nothing was sent, and the till has it": (*[_REFUSED] * 5, (2.0, "cancel", None), (30.0, "lie", None)),
     "nobody is connected, and the till says paid": (*[_UNREACHABLE] * 9, (1.0, "lie", _SAYS[1])),
     "nobody is connected, and the till says something": (*[_UNREACHABLE] * 9, (1.0, "lie", None)),
     "nobody knows, and the till refuses": (_LOST, (20.0, "lie", _SAYS[99])),

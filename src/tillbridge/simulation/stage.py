@@ -297,10 +297,15 @@ class Stage:
         payments = {payment_id: held.payment for payment_id, held in self.known.items()}
         check_locks(locks, payments, self.given_since)
         for payment_id in locks.values():
-            held = self.known[payment_id]
-            reverses = held.payment.booking in REVERSAL and TaskKind.REVERSE not in held.tasks
-            need(not reverses, "a patron stays locked by a reversal that nobody works on")
+            idle = self._reverses_without_work(self.known[payment_id])
+            # Work is added without an event too, where a person lets it be looked at once more: read again.
+            idle = idle and self._reverses_without_work(self.look(lambda c, about=payment_id: held_in(c, about)))  # type: ignore[misc]
+            need(not idle, "a patron stays locked by a reversal that nobody works on")
         check_claims(self.known.values())
+
+    @staticmethod
+    def _reverses_without_work(held: Held) -> bool:
+        return held.payment.booking in REVERSAL and TaskKind.REVERSE not in held.tasks
 
     def check_whole_store(self) -> None:
         """Need at the end that all of history verifies, and that no card number stands anywhere."""
