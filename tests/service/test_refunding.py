@@ -566,13 +566,19 @@ async def test_the_second_part_waits_where_the_lease_is_nearly_over(able: Bench,
     assert library.given_back() == 7
 
 
-async def test_a_patron_whose_payment_is_being_booked_is_waited_for(able: Bench, library: KeyedLibrary) -> None:
+async def given_beside_another(able: Bench, library: KeyedLibrary) -> tuple[Payment, Payment]:
+    """Let money of a payment be given back while another one of its patron is at the till; return both."""
     payment = await booked(able, "3")
     library.add_charge("2", "4")
     other = await able.start(charges=(Chosen("2"),))
     await able.work()
     await ask(able, payment)
     await given(able, payment)
+    return payment, other
+
+
+async def test_a_patron_whose_payment_is_being_booked_is_waited_for(able: Bench, library: KeyedLibrary) -> None:
+    payment, other = await given_beside_another(able, library)
     await able.store.write(lambda tx: tx.lock_patron(other))
     (task,) = await able.due()
     await able.do(task)
@@ -585,19 +591,15 @@ async def test_a_patron_whose_payment_is_being_booked_is_waited_for(able: Bench,
 async def test_who_waits_for_the_patrons_other_payment_for_too_long_is_put_on_the_list(
     able: Bench, library: KeyedLibrary
 ) -> None:
-    payment = await booked(able, "3")
-    library.add_charge("2", "4")
-    other = await able.start(charges=(Chosen("2"),))
-    await able.work()
-    await ask(able, payment)
-    await given(able, payment)
+    payment, other = await given_beside_another(able, library)
     await able.store.write(lambda tx: tx.lock_patron(other))
     for waited_s, kinds in ((0.0, []), (119.0, []), (2.0, [CaseKind.REFUND_NOT_RECORDED])):
         able.clock.advance(waited_s)
         (task,) = [due for due in await able.due() if due.kind is TaskKind.REFUND]
         await able.do(task)
         assert [kind for kind in await able.kinds() if kind is CaseKind.REFUND_NOT_RECORDED] == kinds
-    assert (await the_case(able, CaseKind.REFUND_NOT_RECORDED)).facts["why"].startswith("another payment")
+    why = (await the_case(able, CaseKind.REFUND_NOT_RECORDED)).facts["why"]
+    assert why == "another payment of the patron is being booked"
     await able.store.write(lambda tx: tx.unlock_patron(other, able.clock.now()))
     await able.wait_and_work(1)
     assert await state(able, payment) is RefundState.RECORDED
@@ -607,12 +609,7 @@ async def test_who_waits_for_the_patrons_other_payment_for_too_long_is_put_on_th
 async def test_a_patron_who_is_locked_between_the_look_and_the_start_is_waited_for(
     able: Bench, library: KeyedLibrary
 ) -> None:
-    payment = await booked(able, "3")
-    library.add_charge("2", "4")
-    other = await able.start(charges=(Chosen("2"),))
-    await able.work()
-    await ask(able, payment)
-    await given(able, payment)
+    payment, other = await given_beside_another(able, library)
     (task,) = await able.due()
     write, calls = able.store.write, 0
 
