@@ -648,6 +648,40 @@ async def test_a_payment_whose_charges_are_owed_again_is_taken_back_as_a_whole(
     assert await able.cases() == []
 
 
+async def test_a_whole_payment_is_taken_back_in_the_name_of_who_gave_it_back(
+    able: Bench, library: KeyedLibrary
+) -> None:
+    payment = await booked(able, "3", library_staff_id="17", library_register_id="2")
+    await ask(able, payment, owed_again=True, library_staff_id="23", register="11")
+    await given(able, payment)
+    await able.work()
+    (order,) = library.reversals
+    assert (order.staff_id, order.branch, order.reason) == ("23", "CPL", "charged in error (receipt 9001)")
+    assert order.register_id != "2"  # that is the register where it was taken
+
+
+async def test_a_whole_payment_is_not_taken_back_in_the_name_of_a_clerk_who_only_took_it(
+    able: Bench, library: KeyedLibrary
+) -> None:
+    payment = await booked(able, "3", library_staff_id="17")
+    await ask(able, payment, owed_again=True)
+    await given(able, payment)
+    await able.work()
+    (order,) = library.reversals
+    assert order.staff_id is None
+
+
+async def test_what_the_till_takes_back_while_a_refund_waits_is_not_done_by_a_person(
+    able: Bench, library: KeyedLibrary
+) -> None:
+    payment = await booked(able, "3", library_staff_id="17")
+    await ask(able, payment, owed_again=True, library_staff_id="23")
+    await able.report(report(payment.id, "cancelled"))
+    await able.work()
+    (order,) = library.reversals
+    assert (order.staff_id, order.reason) == ("17", "the till took the money back")
+
+
 async def test_the_till_may_report_the_same_afterwards_and_say_once_more_that_it_was_paid(able: Bench) -> None:
     payment = await booked(able, "3")
     await ask(able, payment, owed_again=True)

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from tillbridge.domain.lifecycle import NOTHING_GIVEN, REFUND_OPEN, RefundState, RefundStep, advance_refund
 from tillbridge.domain.money import Money, exact_of, rounded
+from tillbridge.domain.payment import without_references
 
 _NOTHING = Decimal(0)
 
@@ -64,6 +65,11 @@ class Refund:
     def total(self) -> Money:
         """Return the sum that the customer gets back."""
         return Money(sum(line.amount_minor for line in self.lines), self.currency)
+
+    @property
+    def reason_with_receipt(self) -> str:
+        """Return the reason as the library system keeps it; nothing in it reads like a payment's reference."""
+        return without_references(f"{self.reason} (receipt {self.receipt_number})")
 
     @property
     def open(self) -> bool:

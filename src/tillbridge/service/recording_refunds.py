@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from tillbridge.domain.lifecycle import RefundState, RefundStep
-from tillbridge.domain.payment import Payment, without_references
+from tillbridge.domain.payment import Payment
 from tillbridge.domain.refund import Refund, RefundLine
 from tillbridge.service.collecting import Collecting
 from tillbridge.service.insisting import insist
@@ -195,7 +195,7 @@ def _order(payment: Payment, refund: Refund, credit_n: int, lines: Sequence[Refu
         booking=booking,
         reference=f"{booking}:refund:{refund.n}",
         shares={line.charge_id: line.exact for line in lines},
-        reason=without_references(f"{refund.reason} (receipt {refund.receipt_number})"),
+        reason=refund.reason_with_receipt,
         staff_id=refund.library_staff_id,
         register_id=refund.library_register_id,
     )

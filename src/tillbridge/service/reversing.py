@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from tillbridge.domain.lifecycle import Booking, Done
 from tillbridge.domain.payment import Payment
+from tillbridge.domain.refund import Refund
 from tillbridge.service.collecting import Collecting
 from tillbridge.service.insisting import insist
 from tillbridge.service.lease import Lease
@@ -47,6 +48,26 @@ class _Again:
 
     why: str
     by_hand: bool = False
+
+
+def _given_back(tx: Transaction, payment: Payment) -> Refund | None:
+    """Return the refund that a person has given the whole payment back by; none where the till said it by itself."""
+    given = [each for each in tx.refunds_of(payment.id) if each.owed_again and each.receipt_number is not None]
+    return given[-1] if given else None
+
+
+def _order(payment: Payment, refund: Refund | None, booking: str) -> ReversalOrder:
+    """Order a credit's reversal, where it is known in the name of who gave the money back, not of who took it."""
+    done = refund or payment
+    return ReversalOrder(
+        patron_id=payment.patron_id,
+        branch=done.branch,
+        booking=booking,
+        reference=reversal_reference(booking),
+        reason=refund.reason_with_receipt if refund else REASON,
+        staff_id=done.library_staff_id,
+        register_id=done.library_register_id,
+    )
 
 
 class Reverser:
@@ -95,10 +116,11 @@ class Reverser:
             return _Again("the library system has more than one credit of the payment", by_hand=True)
         if valid and not await self._world.store.write(lambda tx: self._start(tx, task, payment, valid)):
             return _Again("something happened meanwhile")
+        refund = await self._world.store.read(lambda tx: _given_back(tx, payment)) if valid else None
         for reference in valid:
             if not self._may_write(lease):
                 return _Again("the bridge was paused before it could ask")
-            answer = await self._ask(payment, reference)
+            answer = await self._ask(_order(payment, refund, reference))
             if not isinstance(answer, Reversed):
                 return _not_done(answer)
         return [credit.reference for credit in found]
@@ -120,16 +142,7 @@ class Reverser:
         collecting.advance(payment, Done.REVERSAL_STARTED, "library", {"references": list(valid)})
         return True
 
-    async def _ask(self, payment: Payment, booking: str) -> ReversalAnswer:
-        order = ReversalOrder(
-            patron_id=payment.patron_id,
-            branch=payment.branch,
-            booking=booking,
-            reference=reversal_reference(booking),
-            reason=REASON,
-            staff_id=payment.library_staff_id,
-            register_id=payment.library_register_id,
-        )
+    async def _ask(self, order: ReversalOrder) -> ReversalAnswer:
         try:
             async with asyncio.timeout(self._world.library.write_limit_s + self._world.limits.write_hang_s):
                 return await self._world.library.reverse(order)
