@@ -130,7 +130,7 @@ BUGS = (
         "the whole sum is sent although the charges have changed",
         _sends_the_whole_to_changed_charges,
         "money on a strange charge",
-        18,
+        script=scripts.CHANGED_WHILE_IT_IS_PAID,
     ),
     Bug(
         "money that lands on other charges is not seen",

@@ -43,6 +43,7 @@ SLEEPS_BEFORE_THE_CREDIT = _script(START, Step(19.9, "sleep", 6, 0.7), PAY, proc
 CLOCK_SET_FORWARD = _script(
     START, Step(15.0, "slow_write", 0, 0.45), PAY, Step(60.0, "jump", 0, 0.1), patrons=(("Virtanen", ("2.40",)),)
 )
+CHANGED_WHILE_IT_IS_PAID = _script(START, Step(10.0, "write_off", 0, 0.5), PAY)
 SPILLS_OVER = _script(START, Step(15.0, "slow_write", 0, 0.1), PAY, Step(30.0, "change_charge", 0, 0.1))
 
 TAKEN_BACK_THOUGH_NOT_APPLIED = _script(
