@@ -31,6 +31,7 @@ from support.crash_people import (
 from tillbridge.service.resolving import Action
 from tillbridge.simulation import mishaps
 from tillbridge.simulation.mishaps import pick_of
+from tillbridge.simulation.refunds import ALL, PART, RIGHT, WHOLE
 from tillbridge.simulation.script import Setup
 from tillbridge.simulators.library.faults import FaultKind
 
@@ -47,6 +48,7 @@ def _setup(mode: int, **more: object) -> Setup:
 ONE, HELD = _setup(1), _setup(2)
 TWO, TWO_HELD = _setup(1, processes=2), _setup(2, processes=2)
 SUMS, SUMS_HELD = _setup(1, version="3.0.5"), _setup(2, version="3.0.5")
+PLUGIN = _setup(1, plugin=True)
 ONCE = _setup(1, retries=0)
 BEFORE_MIDNIGHT = datetime(2026, 12, 31, 23, 58, tzinfo=UTC).timestamp()
 THIRDS = Decimal("273.8")
@@ -166,6 +168,28 @@ BOOKING = (
     Kind("with tokens of Koha's", (start, pay), setup=_setup(1, oauth=True)),
 )  # fmt: skip
 
+_ASKED_BACK = (start, pay, booked)
+
+
+def _asks(how: float) -> tuple[Deed, ...]:
+    return (*_ASKED_BACK, do("ask_refund", pick=how))
+
+
+_GIVES_OUT = do("hand_out", pick=RIGHT)
+GIVING_BACK = (
+    Kind("given back, and the charges stay paid off", (*_asks(ALL), _GIVES_OUT, wait(30)), NOTHING, NOTHING, PLUGIN),
+    Kind("given back in part", (*_asks(PART), _GIVES_OUT, wait(30)), 140, 140, PLUGIN),
+    Kind("given back, and the charges are owed again", (*_asks(WHOLE), _GIVES_OUT, wait(30)), NOTHING, NOTHING, PLUGIN),
+    Kind("given back, and the answer is lost",
+         (*_asks(ALL), harm("write", "answer_lost"), _GIVES_OUT, wait(30)), NOTHING, NOTHING, PLUGIN),
+    Kind("given back, and Koha cannot be reached",
+         (*_asks(ALL), harm("write", "refused", "refused"), _GIVES_OUT, wait(30)), NOTHING, NOTHING, PLUGIN),
+    Kind("to be given back, and the customer has left", (*_asks(ALL), do("withdraw", pick=0.9)), setup=PLUGIN),
+    Kind("taken back by the till, with the plugin", (start, pay, booked, take_back), NOTHING, NOTHING, PLUGIN),
+    Kind("two bridges: given back", (*_asks(ALL), _GIVES_OUT, wait(30)), NOTHING, NOTHING,
+         _setup(1, processes=2, plugin=True)),
+)  # fmt: skip
+
 SEVERAL = (
     Kind("two bridges, mode 1: a report", (start, pay), setup=TWO),
     Kind("two bridges, mode 1: two reports at once", (till("report_twice", at_once=True), start, pay), setup=TWO),
@@ -187,7 +211,7 @@ AGAIN = (
     Kind("a second death: the first at a report", (start, pay), dies_before="a report: before the answer"),
 )  # fmt: skip
 
-KINDS = (*COLLECTING, *BOOKING, *SEVERAL, *AGAIN)
+KINDS = (*COLLECTING, *BOOKING, *GIVING_BACK, *SEVERAL, *AGAIN)
 
 SHORT = tuple(
     kind
