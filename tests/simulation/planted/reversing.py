@@ -11,7 +11,7 @@ import pytest
 from simulation.planted import scripts
 from simulation.planted.bug import Bug
 from tillbridge.domain.payment import Payment
-from tillbridge.service.library_port import Credit, ReversalAnswer, Reversed
+from tillbridge.service.library_port import Credit, ReversalAnswer, ReversalOrder, Reversed
 from tillbridge.service.reversing import Reverser
 from tillbridge.service.store_port import CreditState
 from tillbridge.service.weighing import reference_of
@@ -32,9 +32,9 @@ def _takes_back_without_a_look(patch: pytest.MonkeyPatch) -> None:
 def _takes_the_first_credit_back(patch: pytest.MonkeyPatch) -> None:
     ask = Reverser._ask
 
-    async def careless(self: Reverser, payment: Payment, reference: str) -> ReversalAnswer:
-        first = reference in (reference_of(payment, 0), reference_of(payment, 1))
-        return await ask(self, payment, reference) if first else Reversed()
+    async def careless(self: Reverser, order: ReversalOrder) -> ReversalAnswer:
+        _, _, credit_n = order.booking.removeprefix("tillbridge:").partition(":")
+        return await ask(self, order) if credit_n in ("", "1") else Reversed()
 
     patch.setattr(Reverser, "_ask", careless)
 
