@@ -270,6 +270,7 @@ NO: dict[str, tuple[Step, NotRecorded | MaybeRecorded]] = {
     "another status": (told(418, "odd"), MaybeRecorded("", ended=False)),
     "a proxy": (("raw", 502, "text/html", b"<html>"), MaybeRecorded("", ended=False)),
     "a proxy's 404": (PAGE_404, MaybeRecorded("", ended=False)),
+    "a page in place of an answer": (("raw", 200, "text/html", b"<html>"), MaybeRecorded("", ended=False)),
     "dropped": (("drop",), MaybeRecorded("", ended=False)),
     "half": (("half", 201, "application/json", b'{"reference": 1}'), MaybeRecorded("", ended=True)),
 }
@@ -295,6 +296,7 @@ WRONG: dict[str, Mapping[str, Any]] = {
     "no branch": {"branch": ""},
     "an odd librarian": {"staff_id": "anna"},
     "an odd register": {"register_id": "desk"},
+    "a note without the reference": {"note": "paid"},
 }
 
 

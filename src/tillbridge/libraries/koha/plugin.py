@@ -42,7 +42,8 @@ ASK_AGAIN_S = 300.0
 
 CONTRACT = 1
 _BASE = "/api/v1/contrib/tillbridge"
-_DONE = (200, 201)
+_CREATED = 201
+_DONE = (200, _CREATED)
 _HELPS_AGAIN = {400: False, 401: True, 403: True, 404: True, 409: False, 413: False, 422: False, 429: True}
 """Answers that nothing was stored with, and whether the same order may be taken later: rights, log-in and load can be
 put right outside the bridge."""
@@ -223,7 +224,8 @@ def _judge(
             try:
                 return read(json_of(outcome))
             except Unexpected as unexpected:
-                return MaybeRecorded(f"the plugin's answer {unexpected}", ended=True)
+                # A 201 is Koha's own; with 200 a page of something between is answered, while Koha may still be at it.
+                return MaybeRecorded(f"the plugin's answer {unexpected}", ended=status == _CREATED)
         case Reply():  # the last case
             return _refused(outcome, for_good)
 

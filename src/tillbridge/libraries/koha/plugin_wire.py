@@ -25,6 +25,8 @@ def booking_body(order: CreditOrder, payment_type: str, description: str) -> byt
         raise ValueError("a booking says how much each of its charges gets")
     if sum(order.shares.values(), _NOTHING) != order.amount:
         raise ValueError("what the charges get is not the sum")
+    if order.reference not in order.note.split():
+        raise ValueError("a credit's note holds its reference, or it is never found once the plugin is gone")
     return _json(
         {
             "reference": order.reference,
