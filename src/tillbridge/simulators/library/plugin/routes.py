@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -29,6 +30,7 @@ from tillbridge.simulators.library.plugin.forms import BookingForm, RefundForm, 
 
 BASE = "/contrib/tillbridge"
 _NEEDS = {"updatecharges": "remaining_permissions"}
+_REFERENCE = re.compile(r"[A-Za-z0-9:._-]{1,80}")
 _F = TypeVar("_F", bound=BaseModel)
 _T = TypeVar("_T")
 
@@ -58,8 +60,10 @@ async def look_up(call: Call) -> Response:
     """Find the bookings of a payment."""
     asked = call.request.query_params
     reference, patron = asked.get("reference", ""), asked.get("patron_id")
-    if asked.keys() - {"reference", "patron_id"} or not reference or not (patron is None or patron.isdecimal()):
-        return _refused(NotDoneError(400, "bad_request", "Name a reference, and a patron by number."))
+    if asked.keys() - {"reference", "patron_id"} or not _REFERENCE.fullmatch(reference):
+        return _refused(NotDoneError(400, "bad_request", "Name a reference."))
+    if not (patron is None or patron.isdecimal()):
+        return _refused(NotDoneError(400, "bad_request", "Name a patron by number."))
     plugin = call.library.plugin
     found = plugin.find(reference, None if patron is None else int(patron))
     return KohaAnswer({"bookings": [_booking(plugin, one) for one in found]})
