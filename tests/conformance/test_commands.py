@@ -213,6 +213,28 @@ def test_a_real_library_is_tried_with_the_kits_own_charges_and_nothing_stays_owe
     assert max(line.amount for line in made.values()) <= 10
 
 
+def test_a_real_library_with_the_plugin_is_tried_through_it_and_only_the_kits_own_is_undone(koha: Koha) -> None:
+    patron_id, book = koha.patron("KitTest1"), koha.library.book
+    koha.library.plugin.installed = True
+    others = {line.line_id: line for line in book.lines.values()}
+    document = json.loads(live(koha, "--yes", "--json").stdout)
+    verdicts = {check["check"]: check["verdict"] for check in document["setups"][0]["checks"]}
+    assert [(c["check"], c["why"]) for c in document["setups"][0]["checks"] if c["verdict"] == "failed"] == []
+    for name in (
+        "the_same_again_is_answered_and_not_recorded",
+        "a_credit_is_taken_back_once",
+        "a_part_is_given_back_once",
+    ):
+        assert verdicts[name] == "ok"
+    assert koha.library.log.counts["POST credits"] == 0
+    assert {number: line for number, line in book.lines.items() if line.patron_id != patron_id} == others
+    made, undone = document["made"], document["made"]["voids and payouts made"]
+    mine = {str(line.line_id): line for line in book.all_lines_of(patron_id)}
+    assert set(mine) == {*made["charges made"], *made["credits made"], *undone}
+    assert {mine[number].type for number in undone} == {"VOID", "PAYOUT"}
+    assert book.open_lines(patron_id, Side.DEBIT) == book.open_lines(patron_id, Side.CREDIT) == []
+
+
 def test_no_fault_of_the_table_is_laid_to_a_real_library(koha: Koha) -> None:
     koha.patron("KitTest1")
     checks = json.loads(live(koha, "--yes", "--json").stdout)["setups"][0]["checks"]

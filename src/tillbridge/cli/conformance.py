@@ -143,13 +143,19 @@ async def _checked_live(opened: Any) -> tuple[list[Result], dict[str, list[str]]
     async with opened as peer:
         results = [result async for result in run_checks(library.CHECKS, peer)]
     made = peer.traces
-    return results, {"charges made": made.charges, "credits made": made.credits, "charges left open": made.open}
+    return results, {
+        "charges made": made.charges,
+        "credits made": made.credits,
+        "voids and payouts made": made.undone,
+        "charges left open": made.open,
+    }
 
 
 def _ask(file: SettingsFile, card: str) -> None:
     typer.echo(f"The kit is going to try {file.settings.library.get('address', 'the library system')}.", err=True)
     typer.echo(f"For the patron with card {card} it makes small charges of its own and pays all of them.", err=True)
     typer.echo("They and their credits stay in the account and in the day's sums: take a test system.", err=True)
+    typer.echo("Where Tillbridge's plugin is in Koha, some of these credits are voided or refunded too.", err=True)
     typer.confirm("Go on?", abort=True, err=True)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import fields
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -13,13 +14,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tillbridge.conformance.kit import Skipped
-from tillbridge.conformance.library_peer import Booked, LibraryFault, LibrarySetups, Made, Need, Of, Wanted
+from tillbridge.conformance.library_peer import Booked, Clerk, LibraryFault, LibrarySetups, Made, Need, Of, Wanted
 from tillbridge.conformance.register_peer import Situation
 from tillbridge.conformance.wire import HOST, Break, Wire, free_port, wire_to
-from tillbridge.service.library_port import LibrarySystem
+from tillbridge.service.library_port import Abilities, LibrarySystem
 from tillbridge.simulators.library.app import build_app
 from tillbridge.simulators.library.corrections import delete, grow, merge, void
-from tillbridge.simulators.library.facts import ChargeOrder, PatronOrder, Side
+from tillbridge.simulators.library.facts import STAFF, ChargeOrder, Line, PatronOrder, Side
 from tillbridge.simulators.library.faults import Fault, FaultKind
 from tillbridge.simulators.library.library import DemoLibrary
 from tillbridge.simulators.library.serving import serving
@@ -28,12 +29,25 @@ from tillbridge.surroundings import Surroundings
 
 SECRET, CLIENT, BRANCH = "kit-secret", "kit", "CPL"
 _QUICK = {"connect_s": 1, "answer_s": 0.4}
+_PLUGIN = b"/api/v1/contrib/tillbridge/"
 _MARKERS = {Of.PATRONS: b"/patrons", Of.CHARGES: b"/account ", Of.CREDITS: b"/credits?", Of.WRITING: b"POST /api/v1/p"}
 _ROUTES = {
     Of.PATRONS: ("GET", "patrons"),
     Of.CHARGES: ("GET", "account"),
     Of.CREDITS: ("GET", "credits"),
     Of.WRITING: ("POST", "credits"),
+}
+_PLUGIN_MARKERS = _MARKERS | {
+    Of.CREDITS: b"GET " + _PLUGIN + b"bookings",
+    Of.WRITING: b"POST " + _PLUGIN + b"bookings",
+    Of.TAKING_BACK: b"POST " + _PLUGIN + b"reversals",
+    Of.GIVING_BACK: b"POST " + _PLUGIN + b"refunds",
+}
+_PLUGIN_ROUTES = _ROUTES | {
+    Of.CREDITS: ("GET", "plugin_bookings"),
+    Of.WRITING: ("POST", "plugin_bookings"),
+    Of.TAKING_BACK: ("POST", "plugin_reversals"),
+    Of.GIVING_BACK: ("POST", "plugin_refunds"),
 }
 
 FAULTS: Mapping[LibraryFault, tuple[FaultKind, bool] | Break] = {
@@ -62,6 +76,8 @@ FAULTS: Mapping[LibraryFault, tuple[FaultKind, bool] | Break] = {
 }
 """Each fault as the demo library has it (its kind, and whether the request is carried out), or as the wire does it."""
 
+_PLUGIN_FAULTS = {**FAULTS, LibraryFault.ERROR_KEPT: (FaultKind.PLUGIN_500_KEPT, True)}
+
 
 class KohaPeer:
     """Implement `LibraryPeer` over one demo library."""
@@ -69,9 +85,12 @@ class KohaPeer:
     branch, currency = BRANCH, "EUR"
     settings: Mapping[str, Any]
     settings_model: Any
+    abilities: Abilities | None
 
     def __init__(self, adapter: Any, folder: Path, library: DemoLibrary, wire: Wire, way_in: Mapping[str, str]) -> None:
-        self._adapter, self._folder, self._library, self._wire = adapter, folder, library, wire
+        self._adapter, self._folder, self.library, self._wire = adapter, folder, library, wire
+        self._plugin = library.plugin.installed
+        self.abilities = Abilities(*[self._plugin] * len(fields(Abilities)))
         self._renews = "client_id" in way_in
         self.settings_model = adapter.Settings
         self.settings = {"address": wire.address, "payment_type": "CEEPOS", **way_in}
@@ -111,7 +130,7 @@ class KohaPeer:
             firstname="Äijä" if wanted.firstname is None else wanted.firstname,
             restricted=wanted.restricted,
         )
-        made = self._library.book.add_patron(order)
+        made = self.library.book.add_patron(order)
         patron_id = str(made.patron_id)
         charges = [await self.charge(patron_id, amount) for amount in owed]
         return Made(patron_id, made.cardnumber, made.surname, made.firstname, tuple(charges))
@@ -119,56 +138,66 @@ class KohaPeer:
     async def charge(self, patron_id: str, amount: str, description: str = "") -> str:
         """Make a charge in the demo library."""
         order = ChargeOrder(Decimal(amount), "MANUAL", description or "A charge of the conformance kit")
-        return str(self._library.book.charge(int(patron_id), order).line_id)
+        return str(self.library.book.charge(int(patron_id), order).line_id)
 
     def lay(self, fault: LibraryFault, of: Of, times: int = 1) -> None:
         """Switch the row's fault on for the next requests of this kind."""
         if fault is LibraryFault.LOGGED_OUT:
             self._forget_log_in()
             return
-        match FAULTS[fault]:
+        match (_PLUGIN_FAULTS if self._plugin else FAULTS)[fault]:
             case Break() as what:
-                self._wire.lay(what, _MARKERS[of], times)
+                self._wire.lay(what, (_PLUGIN_MARKERS if self._plugin else _MARKERS)[of], times)
             case (kind, stored):
-                method, route = _ROUTES[of]
+                method, route = (_PLUGIN_ROUTES if self._plugin else _ROUTES)[of]
                 plan = Fault(0, kind, times, method, route, stored=stored)
-                self._library.faults.plan(plan)
+                self.library.faults.plan(plan)
 
     def unlay(self) -> None:
         """Switch every fault off."""
-        self._library.faults.clear()
+        self.library.faults.clear()
         self._wire.unlay()
 
     async def owed(self, patron_id: str) -> Mapping[str, Decimal]:
         """Read the ledger."""
-        lines = self._library.book.open_lines(int(patron_id), Side.DEBIT)
+        lines = self.library.book.open_lines(int(patron_id), Side.DEBIT)
         return {str(line.line_id): line.outstanding for line in lines}
 
     async def booked(self, patron_id: str) -> Sequence[Booked]:
         """Read the ledger."""
-        lines = self._library.book.lines_of(int(patron_id), Side.CREDIT)
+        lines = self.library.book.lines_of(int(patron_id), Side.CREDIT)
         valid = (line for line in lines if line.status != "VOID")
-        return [Booked(str(each.line_id), -each.amount, -each.outstanding, each.note) for each in valid]
+        return [_booked(each) for each in valid]
+
+    async def given_back(self, patron_id: str) -> Decimal:
+        """Read the ledger."""
+        lines = self.library.book.lines_of(int(patron_id), Side.DEBIT)
+        return sum((line.amount for line in lines if line.type == "PAYOUT"), Decimal(0))
+
+    async def clerk(self) -> Clerk:
+        """Make a librarian in the demo library, and name its second register."""
+        order = PatronOrder(f"KIT{next(self._numbers):06}", "Kassanen", category_id=STAFF)
+        return Clerk(str(self.library.book.add_patron(order).patron_id), "2")
 
     async def void(self, credit_id: str) -> None:
         """Void a credit in the ledger."""
-        void(self._library.book, int(credit_id))
+        void(self.library.book, int(credit_id))
 
     async def grow(self, charge_id: str, by: str) -> None:
         """Let a charge grow in the ledger."""
-        grow(self._library.book, int(charge_id), Decimal(by))
+        grow(self.library.book, int(charge_id), Decimal(by))
 
     async def merge(self, patron_id: str, into: str) -> None:
         """Merge a patron in the ledger."""
-        merge(self._library.book, int(patron_id), int(into))
+        merge(self.library.book, int(patron_id), int(into))
 
     async def delete(self, patron_id: str) -> None:
         """Delete a patron in the ledger."""
-        delete(self._library.book, int(patron_id))
+        delete(self.library.book, int(patron_id))
 
     def writes(self) -> int:
         """Count the requests that came through the wire to record a credit."""
-        return self._wire.seen(_MARKERS[Of.WRITING])
+        return sum(self._wire.seen(markers[Of.WRITING]) for markers in (_MARKERS, _PLUGIN_MARKERS))
 
     def connections(self) -> int:
         """Count the wire's connections."""
@@ -177,14 +206,16 @@ class KohaPeer:
     def _forget_log_in(self) -> None:
         if not self._renews:
             raise Skipped("a user with a password is let in with every request anew")
-        self._library.doorkeeper.forget_tokens()
+        self.library.doorkeeper.forget_tokens()
 
 
 @contextlib.asynccontextmanager
-async def _open(way_in: Mapping[str, str], adapter: Any, folder: Path) -> AsyncIterator[KohaPeer]:
+async def _open(
+    way_in: Mapping[str, str], adapter: Any, folder: Path, *, plugin: bool = False
+) -> AsyncIterator[KohaPeer]:
     (folder / "secret").write_text(SECRET, encoding="utf-8")
     account = StaffAccount(CLIENT, SECRET, userid=CLIENT, password=SECRET)
-    app = build_app(DemoLibrarySettings(accounts=(account,), seeded=False))
+    app = build_app(DemoLibrarySettings(accounts=(account,), seeded=False, plugin=plugin))
     async with serving(app) as address, wire_to(urlsplit(address).port or 0) as wire:
         peer = KohaPeer(adapter, folder, app.state.library, wire, way_in)
         try:
@@ -193,7 +224,14 @@ async def _open(way_in: Mapping[str, str], adapter: Any, folder: Path) -> AsyncI
             await peer.fresh()
 
 
+def _booked(line: Line) -> Booked:
+    who, where = (str(number or "") for number in (line.user_id, line.register_id))
+    return Booked(str(line.line_id), -line.amount, -line.outstanding, line.note, who, where)
+
+
+_OAUTH2 = {"client_id": CLIENT, "client_secret_file": "secret"}
 SETUPS: LibrarySetups = {
-    "OAuth2": partial(_open, {"client_id": CLIENT, "client_secret_file": "secret"}),
+    "OAuth2": partial(_open, _OAUTH2),
     "Basic": partial(_open, {"user": CLIENT, "password_file": "secret"}),
+    "OAuth2, with the plugin": partial(_open, _OAUTH2, plugin=True),
 }

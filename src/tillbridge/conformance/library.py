@@ -3,13 +3,22 @@
 
 from __future__ import annotations
 
-from tillbridge.conformance import library_engine, library_faults, library_reading, library_recording
+from tillbridge.conformance import (
+    library_engine,
+    library_faults,
+    library_keyed,
+    library_reading,
+    library_recording,
+    library_undoing,
+)
 from tillbridge.conformance.kit import Check
 from tillbridge.conformance.library_peer import LibraryPeer
 
 CHECKS: tuple[Check[LibraryPeer], ...] = (
     *library_reading.CHECKS,
     *library_recording.CHECKS,
+    *library_keyed.CHECKS,
+    *library_undoing.CHECKS,
     *library_faults.CHECKS,
     *library_engine.CHECKS,
 )

@@ -10,7 +10,16 @@ from decimal import Decimal
 
 from tillbridge.conformance.kit import Check, checks_of, need
 from tillbridge.conformance.library_peer import LibraryFault, LibraryPeer, Made, Need, Of
-from tillbridge.conformance.library_trying import account, credit_order, found, new_reference, short
+from tillbridge.conformance.library_trying import (
+    ALL_OR_NOTHING,
+    account,
+    connected,
+    credit_order,
+    found,
+    new_reference,
+    only_plain,
+    short,
+)
 from tillbridge.conformance.register_peer import Situation
 from tillbridge.service.library_port import (
     BookingAnswer,
@@ -31,12 +40,14 @@ class Row:
 
     `told` is one of: `doubt` (look it up; the request may still run), `ended` (look it up; the library system itself
     has answered), `refused` (proof that nothing was recorded, and that it may be tried again), `recorded`.
+    `plain`: it cannot happen where lines are exact.
     """
 
     fault: LibraryFault
     told: str = "doubt"
     kept: bool = False
     quick: bool = False
+    plain: bool = False
 
     @property
     def check(self) -> Check[LibraryPeer]:
@@ -47,10 +58,12 @@ class Row:
     def _run(self) -> Callable[[LibraryPeer], Awaitable[None]]:
         async def run(peer: LibraryPeer) -> None:
             peer.takes(Need.FAULTS)
+            library = await connected(peer, Situation.QUICK if self.quick else Situation.USUAL)
+            if self.plain:
+                only_plain(library, ALL_OR_NOTHING)
             made = await peer.patron(("1.00",))
-            library = peer.connect(Situation.QUICK if self.quick else Situation.USUAL)
             await library.ping()  # logged in, so that the fault hits the credit and not the log-in
-            order = credit_order(peer, made, "1.00")
+            order = await credit_order(peer, library, made, "1.00")
             peer.lay(self.fault, Of.WRITING)
             answer = await library.record(order)
             need(_MEANS[self.told](answer, order), f"it is told as {short(answer)}")
@@ -106,8 +119,8 @@ ROWS = (
     Row(LibraryFault.FORBIDDEN, "refused"),
     Row(LibraryFault.LOGGED_OUT, "recorded", kept=True),
     Row(LibraryFault.ERROR_KEPT, "ended", kept=True),
-    Row(LibraryFault.ERROR_UNAPPLIED, "ended", kept=True),
-    Row(LibraryFault.UNAPPLIED, "recorded unapplied", kept=True),
+    Row(LibraryFault.ERROR_UNAPPLIED, "ended", kept=True, plain=True),
+    Row(LibraryFault.UNAPPLIED, "recorded unapplied", kept=True, plain=True),
 )
 
 ON_READING = (
@@ -129,7 +142,7 @@ ON_READING = (
 def _reading(fault: LibraryFault) -> Check[LibraryPeer]:
     async def run(peer: LibraryPeer) -> None:
         peer.takes(Need.FAULTS)
-        made, library = await peer.patron(("1.00",)), peer.connect()
+        made, library = await peer.patron(("1.00",)), await connected(peer)
         await library.ping()
         questions: dict[Of, tuple[Callable[[], Awaitable[object]], ...]] = {
             Of.CHARGES: (lambda: library.open_charges(made.patron_id),),
@@ -154,10 +167,12 @@ def _reading(fault: LibraryFault) -> Check[LibraryPeer]:
 async def a_deadlock_of_two_credits_is_told(peer: LibraryPeer) -> None:
     """Of two credits that collide one is recorded and the other is to be looked up, and what is there of both shows."""
     peer.takes(Need.FAULTS)
-    made, library = await peer.patron(("1.00", "2.00")), peer.connect()
+    library = await connected(peer)
+    only_plain(library, ALL_OR_NOTHING)
+    made = await peer.patron(("1.00", "2.00"))
     await library.ping()
     orders = [
-        credit_order(peer, made, amount, [charge_id])
+        await credit_order(peer, library, made, amount, [charge_id])
         for amount, charge_id in zip(("1.00", "2.00"), made.charge_ids, strict=True)
     ]
     peer.lay(LibraryFault.DEADLOCK, Of.WRITING)

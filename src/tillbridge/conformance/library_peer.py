@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tillbridge.conformance.register_peer import Situation
-from tillbridge.service.library_port import LibrarySystem
+from tillbridge.service.library_port import Abilities, LibrarySystem
 
 
 class LibraryFault(StrEnum):
@@ -49,6 +49,7 @@ class Need(StrEnum):
     LIBRARIAN = "it takes a librarian's hand"
     COUNTING = "requests are counted on a wire of the kit's own, and none lies here"
     PATRONS = "it takes a second patron, or one of its own kind"
+    CLERK = "it takes a librarian in whose name the kit may record, and none is known"
 
 
 class Of(StrEnum):
@@ -58,6 +59,8 @@ class Of(StrEnum):
     CHARGES = "charges"
     CREDITS = "credits"
     WRITING = "writing"
+    TAKING_BACK = "taking back"
+    GIVING_BACK = "giving back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +86,22 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """Hold a credit as the library system itself has it."""
+    """Hold a credit as the library system itself has it; empty texts where it does not tell who and where."""
 
     credit_id: str
     amount: Decimal
     unapplied: Decimal
     note: str
+    staff_id: str = ""
+    register_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clerk:
+    """Hold a librarian, and one of the library system's own registers, by the library system's ids."""
+
+    staff_id: str
+    register_id: str
 
 
 class LibraryPeer(Protocol):
@@ -100,6 +113,8 @@ class LibraryPeer(Protocol):
     """The adapter's settings as they stand in a settings file, without `kind`."""
     settings_model: Any
     """The adapter's `Settings`."""
+    abilities: Abilities | None
+    """What this library system can do; None where that is not known beforehand."""
 
     def takes(self, *needs: Need) -> None:
         """Raise Skipped where this peer does not give one of these, before anything is made in vain."""
@@ -135,6 +150,14 @@ class LibraryPeer(Protocol):
 
     async def booked(self, patron_id: str) -> Sequence[Booked]:
         """Read from the ledger itself the credits that are not void."""
+        ...
+
+    async def given_back(self, patron_id: str) -> Decimal:
+        """Read from the ledger itself how much money was given back."""
+        ...
+
+    async def clerk(self) -> Clerk:
+        """Name a librarian in whose name may be recorded, other than the bridge's own account."""
         ...
 
     async def void(self, credit_id: str) -> None:

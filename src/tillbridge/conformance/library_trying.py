@@ -4,14 +4,21 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from tillbridge.conformance.kit import need
+from tillbridge.conformance.kit import Skipped, need
 from tillbridge.conformance.library_peer import Booked, LibraryPeer, Made
+from tillbridge.conformance.register_peer import Situation
 from tillbridge.domain.payment import REFERENCE_PREFIX
 from tillbridge.service.library_port import BookingAnswer, Charge, Credit, CreditOrder, LibrarySystem, Patron, Recorded
+from tillbridge.service.store_port import CreditState, StoredCredit
+from tillbridge.service.weighing import shares as shares_of
+
+ALL_OR_NOTHING = "this library system records a credit on its charges, or not at all"
+
+Owed = Mapping[str, Decimal]
 
 
 def new_reference() -> str:
@@ -19,19 +26,62 @@ def new_reference() -> str:
     return REFERENCE_PREFIX + secrets.token_hex(12).upper()
 
 
-def credit_order(
-    peer: LibraryPeer, made: Made, amount: str, charge_ids: Sequence[str] | None = None, reference: str = ""
+async def connected(peer: LibraryPeer, situation: Situation = Situation.USUAL) -> LibrarySystem:
+    """Connect an adapter anew, and let it learn what its library system can do, as the bridge does at its start."""
+    library = peer.connect(situation)
+    await library.learn()
+    return library
+
+
+async def credit_order(
+    peer: LibraryPeer,
+    library: LibrarySystem,
+    made: Made,
+    amount: str,
+    charge_ids: Sequence[str] | None = None,
+    reference: str = "",
 ) -> CreditOrder:
-    """Order a credit on a patron's charges, with a note as the bridge writes it."""
+    """Order a credit on a patron's charges as the bridge would, by what the adapter has learnt.
+
+    The note is as the bridge writes it. Where lines are exact, each charge gets its share in the order given, and
+    those that would get nothing are left out.
+    """
     reference = reference or new_reference()
-    return CreditOrder(
+    order = CreditOrder(
         patron_id=made.patron_id,
         branch=peer.branch,
         charge_ids=tuple(made.charge_ids if charge_ids is None else charge_ids),
         amount=Decimal(amount),
         reference=reference,
         note=f"Cash register 10, clerk kit, receipt K000777 {reference}",
+        keyed=library.abilities.keyed,
     )
+    return with_shares(order, await peer.owed(made.patron_id)) if library.abilities.exact_lines else order
+
+
+def with_shares(order: CreditOrder, owed: Owed) -> CreditOrder:
+    """Say how much each charge gets, as the bridge does: the first ones all that they owe, the last one the rest."""
+    asked = StoredCredit(0, order.charge_ids, order.amount, owed, CreditState.SENT)
+    shares = shares_of(asked)
+    return replace(order, shares=shares, charge_ids=tuple(shares))
+
+
+def on_charges(order: CreditOrder, shares: Mapping[str, str]) -> CreditOrder:
+    """Order a credit of just these shares instead."""
+    exact = {charge_id: Decimal(share) for charge_id, share in shares.items()}
+    return replace(order, charge_ids=tuple(exact), shares=exact, amount=sum(exact.values(), Decimal(0)))
+
+
+def only_plain(library: LibrarySystem, why: str) -> None:
+    """Skip what only a library system without keys and exact lines does."""
+    if library.abilities.keyed:
+        raise Skipped(why)
+
+
+def only_where(able: bool, what: str) -> None:
+    """Skip what this library system cannot do."""
+    if not able:
+        raise Skipped(f"this library system {what}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +99,12 @@ class Account:
 async def account(peer: LibraryPeer, made: Made) -> Account:
     """Read the ledger."""
     return Account(dict(await peer.owed(made.patron_id)), await peer.booked(made.patron_id))
+
+
+async def need_unchanged(peer: LibraryPeer, made: Made, before: Account, why: str) -> None:
+    """Need the ledger to be as it was."""
+    now = await account(peer, made)
+    need(now == before, f"{why}: the ledger was {before} and is {now}")
 
 
 async def recorded(library: LibrarySystem, order: CreditOrder) -> Credit:

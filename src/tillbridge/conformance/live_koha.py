@@ -2,7 +2,8 @@
 """Be the peer of a Koha adapter over a real Koha: with a test patron's card, and nothing but the kit's own charges.
 
 What the kit makes it pays again after every check, so that nothing stays owed. Whatever needs a fault, a second
-patron, a librarian's hand or more than a little money is skipped.
+patron, a librarian's hand or more than a little money is skipped. With Tillbridge's plugin in Koha, credits go
+through it, and some of the kit's own are taken back, or money of them is given back.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from tillbridge.conformance.kit import Failed, Skipped
-from tillbridge.conformance.library_peer import Booked, LibraryFault, Made, Need, Of, Wanted
+from tillbridge.conformance.library_peer import Booked, Clerk, LibraryFault, Made, Need, Of, Wanted
 from tillbridge.conformance.library_trying import new_reference
 from tillbridge.conformance.register_peer import Situation
 from tillbridge.conformance.wire import HOST, free_port
@@ -35,10 +36,11 @@ _CREATED = 201
 
 @dataclass(slots=True)
 class Traces:
-    """Hold what the kit has made in the library system: charges and credits, by their ids."""
+    """Hold what the kit has made in the library system, by its ids: charges, credits, and the lines of undoing them."""
 
     charges: list[str] = field(default_factory=list)
     credits: list[str] = field(default_factory=list)
+    undone: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
 
 
@@ -47,6 +49,8 @@ class LiveKohaPeer:
 
     settings: Mapping[str, Any]
     settings_model: Any
+    abilities = None
+    """Whether the plugin is in this Koha is for the adapter to say."""
 
     def __init__(self, adapter: Any, settings: Any, surroundings: Surroundings, branch: str) -> None:
         self._adapter, self._given, self._surroundings = adapter, settings, surroundings
@@ -60,12 +64,15 @@ class LiveKohaPeer:
         self._given_out = False
         self._before: frozenset[int] = frozenset()
         self._before_check: frozenset[int] = frozenset()
+        self._debits_before: frozenset[str] = frozenset()
 
     async def begin(self, card_number: str) -> None:
         """Find the test patron; raise SettingsError where there is none, or where anything is owed already."""
         try:
             self._patron = await self._test_patron(card_number)
+            await self._own.learn()
             self._before = frozenset(await self._credit_ids(self._patron.patron_id))
+            self._debits_before = frozenset(await self._debit_ids(self._patron.patron_id))
         except Failed as failed:
             await self._own.close()
             remedy = "Mend the settings, or the account's rights in Koha"
@@ -82,6 +89,8 @@ class LiveKohaPeer:
         try:
             credit_ids = await self._credit_ids(patron.patron_id)
             self.traces.credits = [str(each) for each in sorted(credit_ids - self._before)]
+            new_debits = await self._debit_ids(patron.patron_id) - self._debits_before
+            self.traces.undone = sorted(new_debits - set(self.traces.charges), key=int)
             self.traces.open = list(await self._lines(patron.patron_id))
         except Failed as failed:
             self.traces.open = [f"not known ({failed})"]
@@ -160,6 +169,17 @@ class LiveKohaPeer:
             if number not in self._before_check and not line.void
         ]
 
+    async def given_back(self, patron_id: str) -> Decimal:
+        """Read the refunds of this check with eyes of the kit's own."""
+        listed = await self._read(f"/api/v1/patrons/{patron_id}/account/credits", {"_per_page": "-1"})
+        new = (line for line in listed if line["account_line_id"] not in self._before_check)
+        refunds = (line for line in new if line["type"] == "REFUND" and line["status"] != "VOID")
+        return sum((-exact_amount(line["amount"]) for line in refunds), Decimal(0))
+
+    async def clerk(self) -> Clerk:
+        """Name nobody: the kit knows no librarian here."""
+        raise Skipped(Need.CLERK)
+
     async def void(self, credit_id: str) -> None:
         """Leave voiding to a librarian."""
         _by_hand(credit_id)
@@ -205,7 +225,8 @@ class LiveKohaPeer:
     async def _pay(self, patron: Patron, left: Mapping[str, Decimal]) -> None:
         reference = new_reference()
         note = f"Tillbridge conformance kit: pays what a check has left {reference}"
-        order = CreditOrder(patron.patron_id, self.branch, tuple(left), sum(left.values(), Decimal(0)), reference, note)
+        all_ = sum(left.values(), Decimal(0))
+        order = CreditOrder(patron.patron_id, self.branch, tuple(left), all_, reference, note, shares=left)
         answer = await self._own.record(order)
         if not isinstance(answer, Recorded):
             raise Failed(f"the kit could not pay its own charges {', '.join(left)}: {answer}")
@@ -221,6 +242,10 @@ class LiveKohaPeer:
 
     async def _credit_ids(self, patron_id: str) -> set[int]:
         return set(await self._credits(patron_id))
+
+    async def _debit_ids(self, patron_id: str) -> set[str]:
+        listed = await self._read(f"/api/v1/patrons/{patron_id}/account/debits", {"_per_page": "-1"})
+        return {str(line["account_line_id"]) for line in listed}
 
     async def _read(self, path: str, query: Mapping[str, str]) -> Any:
         outcome = await self._own._get(path, query)  # noqa: SLF001 - our way in
