@@ -17,14 +17,13 @@ from starlette.exceptions import HTTPException
 
 from tillbridge.errors import Declined
 from tillbridge.web.api.events import STREAM
+from tillbridge.web.desk.back import SHOWS, page_above, way_back_to
 from tillbridge.web.desk.live import told
 from tillbridge.web.desk.no import explained
 from tillbridge.web.desk.visit import GUARDED, Guest, SignInNeeded, Visit, guest_of, visit_of
 from tillbridge.web.problems import status_of
 
-TOO_LONG = 413
-
-NOT_FOUND_STATUS = 404
+NOT_FOUND_STATUS, WRONG_METHOD, TOO_LONG = 404, 405, 413
 
 _log = structlog.get_logger()
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -65,9 +64,16 @@ class DeskRouter(APIRouter):
 
 
 async def no_such_page(request: Request, error: Exception) -> Response | None:
-    """Answer a person who asks for an address where nothing is with a page; None where a program asks."""
-    away = isinstance(error, HTTPException) and error.status_code == NOT_FOUND_STATUS
-    if not away or "text/html" not in request.headers.get("Accept", "") or request.url.path.startswith("/api/"):
+    """Answer a person who asks for an address where no page is; None where a program asks.
+
+    An address that takes forms alone, as one that is loaded again, leads to the page above it.
+    """
+    status = error.status_code if isinstance(error, HTTPException) else 0
+    if "text/html" not in request.headers.get("Accept", "") or request.url.path.startswith("/api/"):
+        return None
+    if status == WRONG_METHOD and request.method == SHOWS:
+        return (await guest_of(request, request.app.state.bridge)).go(page_above(request))
+    if status != NOT_FOUND_STATUS:
         return None
     return await _no(request, Declined("no_such_page", "There is no such page."))
 
@@ -79,9 +85,7 @@ async def _to_sign_in(request: Request) -> Response:
     if request.headers.get("Accept") == STREAM:
         # A live page that finds back when its session is over: it is to leave as if it had been here all the time.
         return Response(told("gone", ""), headers=GUARDED, media_type=STREAM)
-    back = request.url.path if request.method == "GET" else "/"
-    query = f"?{request.url.query}" if request.method == "GET" and request.url.query else ""
-    return RedirectResponse(f"{guest.root}/sign-in?next={quote(back + query)}", 303, GUARDED)
+    return RedirectResponse(f"{guest.root}/sign-in?next={quote(way_back_to(request))}", 303, GUARDED)
 
 
 async def _no(request: Request, no: Declined) -> Response:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from fastapi.responses import Response
 
 from tillbridge.errors import Declined
+from tillbridge.web.desk.back import LONGEST_BACK
 from tillbridge.web.desk.no import explained
 from tillbridge.web.desk.routing import DeskRouter
 from tillbridge.web.desk.visit import (
@@ -21,9 +22,6 @@ from tillbridge.web.desk.visit import (
 from tillbridge.web.problems import status_of
 
 routes = DeskRouter()
-
-LONGEST_BACK = 4000
-"""A page of the library system may name many charges."""
 
 
 @routes.get("/sign-in")

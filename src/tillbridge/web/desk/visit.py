@@ -20,6 +20,7 @@ from tillbridge.errors import Declined
 from tillbridge.service.people_port import Person, Right, Session
 from tillbridge.service.store_port import Transaction
 from tillbridge.web.access import TheBridge
+from tillbridge.web.desk.back import way_back_to
 from tillbridge.web.desk.templating import drawn
 from tillbridge.web.desk.texts import Texts, preferred, texts_in
 
@@ -83,6 +84,7 @@ class Guest:
         return {
             "root": self.root,
             "path": self.request.url.path,
+            "comes_back_to": way_back_to(self.request),
             "offered": self.bridge.desk.languages,
             "visit": None,
             "csrf": "",
