@@ -32,7 +32,8 @@ def _conversation(payment: Json) -> Iterator[str]:
     assert isinstance(history, list)  # noqa: S101 - the bridge's own form
     yield f"The clerk sends {_euros(payment['total_minor'])} to register {payment['register']}:"
     for line in lines:
-        yield f"  {_euros(line['amount_minor'])} of {line['owed']:>6} {line['product_code']:>6} {line['description']}"
+        of = f"{_euros(line['amount_minor'])} of {_exact(line['owed']):>6}"
+        yield f"  {of} {line['product_code']:>6} {line['description']}"
     for event in history:
         yield f"{event['at'][11:23]}  {event['words']}"
 
@@ -53,3 +54,9 @@ def _ledgers(outcome: Outcome) -> Iterator[str]:
 
 def _euros(minor: object) -> str:
     return f"{Decimal(int(str(minor))).scaleb(-2):>6.2f}"
+
+
+def _exact(owed: object) -> str:
+    """Say what is owed with two decimals, and with more only where the library system has more."""
+    exact = Decimal(str(owed))
+    return f"{exact:.2f}" if exact == round(exact, 2) else str(exact)

@@ -73,6 +73,7 @@ async def test_a_walk_in_words_tells_the_same() -> None:
     before, happened, receipt, after, ledgers = re.split(r"^.+\n-+$", ended.out, flags=re.MULTILINE)[1:]
     assert re.findall(r"open +([\d.]+)", before) == ["2.40", "0.20", "24.90"]
     assert "The clerk sends  10.00 to register 10:" in happened
+    assert re.findall(r"([\d.]+) of +([\d.]+)", happened) == [("2.40", "2.40"), ("0.20", "0.20"), ("7.40", "24.90")]
     assert "The library system has it, whole, on its own charges." in happened
     _is_a_right_receipt(receipt, "K000001")
     assert re.findall(r"open +([\d.]+)", after) == ["0.00", "0.00", "17.50", "0.00"]
