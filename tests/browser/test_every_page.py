@@ -44,6 +44,14 @@ async def test_everybody_can_use_it(browser: Browser, tour: Scene, name: str, la
         await _is_in_one_language(page, language)
 
 
+@pytest.mark.parametrize("language", SCREENS)
+async def test_what_each_charge_owes_is_seen_on_a_narrow_screen(browser: Browser, tour: Scene, language: str) -> None:
+    async with new_page(browser, tour.stage.address, language=language, width=320) as page:
+        await WAYS["charges-many"](page, tour)
+        hidden = await page.locator(".scroll").first.evaluate("list => list.scrollWidth - list.clientWidth")
+        assert hidden == 0, "the list must be moved sideways to see what is owed"
+
+
 async def _is_in_one_language(page: Page, language: str) -> None:
     assert await page.locator("html").get_attribute("lang") == language
     assert await page.locator("h1").count() == 1
