@@ -69,6 +69,18 @@ async def test_zeros_give_nothing_back(site: Site) -> None:
         assert "Give €0.35 back" in page.text
 
 
+async def test_what_is_to_be_done_now_stands_above_what_is_known(site: Site) -> None:
+    payment = await booked(site)
+    path = f"/payments/{payment.id}"
+    async with sari(site) as who:
+        page = await who.get(path)
+        assert page.text.index("What was paid for") < page.text.index("Give money back")
+        refused = await who.send(page, f"{path}/refunds", {"amount-1": "x", "reason": "charged in error"})
+        assert refused.text.index("This is no sum.") < refused.text.index("What was paid for")
+        page = await who.send(refused, f"{path}/refunds", {"amount-1": "1"})
+        assert page.text.index("Give €1.00 back") < page.text.index("What was paid for")
+
+
 async def test_a_supervisor_gives_a_part_back_at_another_register(site: Site, library: KeyedLibrary) -> None:
     payment = await booked(site)
     path = f"/payments/{payment.id}"
