@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -26,6 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Start the server before the processes that share the tests, so that all of them find its address."""
     # Whoever wants to see more than what went wrong asks for it (support.logs).
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    # A shell lets what it runs in its background ignore Ctrl-C, and so would every program that a test starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     shares = hasattr(config, "workerinput")
     if shares:
         # What a test starts is not measured: it runs as fast as it does at a library.

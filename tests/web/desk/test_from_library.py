@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -105,7 +105,7 @@ async def test_hints_of_anybody_do_no_harm(site: Site, hints: dict[str, str]) ->
         page = await colleague.get(desk(**hints))
         assert page.status == 200
         assert "alert(1)" not in page.html
-        assert "evil" not in page.html
+        assert {urlsplit(link).netloc for link in page.sheet.links.values()} <= {"", urlsplit(ACCOUNT).netloc}
         assert set(page.sheet.form(PAY).fields["charge"]) <= {"1=3", "2=4", "3=6.005"}
         assert page.sheet.links["Back to the library system"] == ACCOUNT
         assert await site.bench.store.read(lambda tx: tx.recent_payments(5)) == ()
