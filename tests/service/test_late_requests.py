@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
@@ -19,14 +19,23 @@ from tillbridge.service.store_port import CaseKind, TaskKind
 PAYMENT = "1".zfill(24)
 
 
-async def _asleep(bench: Bench, fault: str = "late") -> Callable[[], Awaitable[None]]:
-    """Let one process sleep before the first byte of its credit; return what wakes it, to the end of its task."""
-    await collected(bench, "3")
+async def _asleep(
+    bench: Bench, fault: str = "late", owed: Sequence[str] = ("3",), owed_now: Sequence[str] = (), earlier: int = 0
+) -> Callable[[], Awaitable[None]]:
+    """Let one process sleep before the first byte of a credit; return what wakes it, to the end of its task.
+
+    So many `earlier` credits of the payment are recorded before.
+    """
+    await collected(bench, *owed)
+    for number, amount in enumerate(owed_now, 1):
+        bench.library.owes(str(number), amount)
     bench.library.add_charge("9", "50")
     record = bench.library.record
     reached, go_on = asyncio.Event(), asyncio.Event()
 
     async def sleeping(order: CreditOrder) -> BookingAnswer:
+        if bench.library.writes < earlier:
+            return await record(order)
         bench.library.record = record  # type: ignore[method-assign]
         reached.set()
         await go_on.wait()
@@ -122,6 +131,39 @@ async def test_what_was_given_up_and_is_sent_now_is_waited_for_before_anything_i
     assert (await bench.payment(PAYMENT)).booking is Booking.BOOKED
     assert bench.library.writes == 1
     assert await bench.cases() == []
+
+
+async def _until(bench: Bench, booking: Booking) -> None:
+    while (await bench.payment(PAYMENT)).booking is not booking:
+        bench.clock.advance(100)
+        for task in await bench.due():
+            await bench.do(task)
+
+
+async def test_of_several_credits_only_the_one_that_was_on_its_way_is_waited_for(bench: Bench) -> None:
+    wake = await _asleep(bench, owed=("3", "4"), owed_now=("5", "6"), earlier=1)
+    await _until(bench, Booking.DUE)
+    await wake()
+    await bench.wait_and_work(300)
+    assert bench.library.writes == 2
+    bench.library.land()
+    for _ in range(4):
+        await bench.wait_and_work(310)
+    assert (await bench.payment(PAYMENT)).booking is Booking.BOOKED
+    assert (bench.library.writes, await bench.cases()) == (2, [])
+
+
+async def test_what_was_sent_while_a_person_was_asked_is_found_when_it_is_to_be_booked(bench: Bench) -> None:
+    wake = await _asleep(bench)
+    bench.library.faults.append("refused")
+    await _until(bench, Booking.BLOCKED)
+    await wake()
+    bench.library.land()
+    writes = bench.library.writes
+    await decide(bench, CaseKind.REFUSED_BY_LIBRARY, Action.BOOK)
+    await bench.work()
+    assert (await bench.payment(PAYMENT)).booking is Booking.BOOKED
+    assert (bench.library.writes, await bench.cases()) == (writes, [])
 
 
 async def test_a_request_that_is_sent_while_its_booking_is_taken_back_is_waited_for(bench: Bench) -> None:
