@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import pytest
 
@@ -88,6 +89,10 @@ async def test_the_only_register_of_the_librarians_branch_is_chosen(site: Site) 
 HOSTILE = '"><script>alert(1)</script>'
 
 
+OWN_WAY_BACK = re.compile(r'name="next" value="/(?![/\\\\])[^"]*"')
+"""Where a change of language or person comes back to: a path of ours, in whose query a hint may stand."""
+
+
 @pytest.mark.parametrize(
     "hints",
     [
@@ -105,7 +110,7 @@ async def test_hints_of_anybody_do_no_harm(site: Site, hints: dict[str, str]) ->
         page = await colleague.get(desk(**hints))
         assert page.status == 200
         assert "alert(1)" not in page.html
-        assert {urlsplit(link).netloc for link in page.sheet.links.values()} <= {"", urlsplit(ACCOUNT).netloc}
+        assert "evil" not in OWN_WAY_BACK.sub("", page.html)
         assert set(page.sheet.form(PAY).fields["charge"]) <= {"1=3", "2=4", "3=6.005"}
         assert page.sheet.links["Back to the library system"] == ACCOUNT
         assert await site.bench.store.read(lambda tx: tx.recent_payments(5)) == ()
