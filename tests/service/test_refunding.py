@@ -714,12 +714,27 @@ async def test_a_whole_payment_cannot_be_taken_back_once_a_part_was_given_back(a
 
 async def test_the_tills_own_reversal_ends_what_was_only_asked_for(able: Bench, library: KeyedLibrary) -> None:
     payment = await booked(able, "3", "4")
-    await ask(able, payment, amounts=(("1", 100),))
+    await ask(able, payment)
     await able.report(report(payment.id, "cancelled"))
     assert await state(able, payment) is RefundState.TAKEN_BACK
     await able.work()
     assert (await able.payment(payment.id)).booking is Booking.REVERSED
     assert (library.refunds, await able.cases()) == ([], [])
+
+
+async def test_a_part_that_may_have_been_given_out_beside_the_tills_own_reversal_is_for_a_person(
+    able: Bench, library: KeyedLibrary
+) -> None:
+    payment = await booked(able, "3", "4")
+    await ask(able, payment, amounts=(("1", 100),))
+    await able.report(report(payment.id, "cancelled"))
+    assert await state(able, payment) is RefundState.TAKEN_BACK
+    await able.work()
+    assert (await able.payment(payment.id)).booking is Booking.REVERSED
+    [case] = await able.cases()
+    assert case.kind is CaseKind.CONTRADICTION
+    assert case.facts["why"] == "a part of it was to be given back, and may have been"
+    assert library.refunds == []
 
 
 async def test_the_tills_own_reversal_after_money_was_given_back_is_for_a_person(

@@ -282,8 +282,8 @@ class Collecting:
 
     def _taken_back(self, before: Payment, payment: Payment, actor: str) -> Payment:
         was_paid = before.collection is Collection.PAID
-        if was_paid and end_wish(self._tx, self._now, payment, actor):
-            facts = {"why": "money of it had been given back before", "stood": str(payment.standing)}
+        if was_paid and (why := end_wish(self._tx, self._now, payment, actor)):
+            facts = {"why": why, "stood": str(payment.standing)}
             self.open_case(payment, CaseKind.CONTRADICTION, facts)
         if was_paid and payment.booking is Booking.NONE:
             # A person had settled it by hand, and only a person knows what there is to take back.

@@ -46,9 +46,14 @@ def close_refund_cases(
             overtake(tx, looks, now, actor, "it was answered before anyone agreed")
 
 
-def end_wish(tx: Transaction, now: float, payment: Payment, actor: str) -> bool:
-    """End a refund that was only asked for: the whole payment is taken back. Tell whether money went back before."""
+def end_wish(tx: Transaction, now: float, payment: Payment, actor: str) -> str:
+    """End a refund that was only asked for, since all is taken back; return what a person must look at in it."""
+    part = False
     waiting = open_refund(tx, payment.id)
     if waiting is not None and waiting.state is RefundState.ASKED:
         take_step(tx, now, waiting, RefundStep.TAKE_BACK, actor, {})
-    return any(refund.counts for refund in tx.refunds_of(payment.id))
+        part = waiting.total != payment.total
+    if any(refund.counts for refund in tx.refunds_of(payment.id)):
+        return "money of it had been given back before"
+    # The till may have given the part out as well, and nobody has said so yet.
+    return "a part of it was to be given back, and may have been" if part else ""

@@ -70,6 +70,7 @@ REASONS = (
     marked("the bridge was paused before it could ask for all of it"),
     marked("something happened meanwhile"),
     marked("money of it had been given back before"),
+    marked("a part of it was to be given back, and may have been"),
     marked("a request came late"),
     marked("the plugin is not there any more"),
     marked("the till took the money back"),
