@@ -10,6 +10,7 @@ mutmut has an environment of its own, beside that of the tests.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,9 @@ ENVIRONMENT = BUILD / "venv"
 TREE = BUILD / "tree"
 MUTMUT = "mutmut==3.8.1"
 
-FOUND = ("killed", "timeout", "caught by type check", "segfault")
+BY_TYPES = "caught by type check"
+"""Verdict of mutmut: mypy says no, as it would in `make test`."""
+FOUND = ("killed", "timeout", BY_TYPES, "segfault")
 """Verdicts of mutmut that mean: it was noticed."""
 
 
@@ -58,8 +61,14 @@ def _renew(source: Path, copy: Path) -> None:
 
 def mutmut(*arguments: str) -> str:
     """Run mutmut and return what it prints."""
+    return _run(*arguments, stdout=subprocess.PIPE).stdout
+
+
+def _run(*arguments: str, stdout: int | None = None) -> subprocess.CompletedProcess[str]:
+    # It runs mypy, which has to be the one that can see mutmut as well.
+    path = f"{ENVIRONMENT / 'bin'}{os.pathsep}{os.environ['PATH']}"
     program = [str(ENVIRONMENT / "bin/mutmut"), *arguments]
-    return subprocess.run(program, cwd=TREE, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(program, cwd=TREE, env=os.environ | {"PATH": path}, check=True, stdout=stdout, text=True)
 
 
 def verdicts(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -76,10 +85,21 @@ def module_of(mutant: str) -> str:
 
 
 def document(tried: Mapping[str, str]) -> dict[str, object]:
-    """Return the figures, as RELIABILITY.md shows them."""
-    found = sum(verdict in FOUND for verdict in tried.values())
-    score = f"{100 * found / len(tried):.1f} %" if tried else "nothing was tried"
-    return {"mutants": len(tried), "found": found, "not_found": len(tried) - found, "score": score}
+    """Return the figures, as RELIABILITY.md shows them; the second score is that of the tests alone."""
+    typed = sum(verdict == BY_TYPES for verdict in tried.values())
+    tested = sum(verdict in FOUND for verdict in tried.values()) - typed
+    return {
+        "mutants": len(tried),
+        "found_by_types": typed,
+        "found_by_tests": tested,
+        "not_found": len(tried) - typed - tested,
+        "score": _percent(typed + tested, len(tried)),
+        "score_where_types_say_nothing": _percent(tested, len(tried) - typed),
+    }
+
+
+def _percent(found: int, tried: int) -> str:
+    return f"{100 * found / tried:.1f} %" if tried else "nothing was tried"
 
 
 def table(tried: Mapping[str, str]) -> Table:
@@ -100,9 +120,7 @@ def main(
 ) -> None:
     """Try the mutants, show which were not found, and print the score."""
     prepare()
-    subprocess.run(
-        [str(ENVIRONMENT / "bin/mutmut"), "run", "--max-children", str(jobs), *(patterns or ())], cwd=TREE, check=True
-    )
+    _run("run", "--max-children", str(jobs), *(patterns or ()))
     tried = dict(verdicts(mutmut("results", "--all", "true").splitlines()))
     for mutant in (mutant for mutant, verdict in sorted(tried.items()) if verdict not in FOUND):
         typer.echo(mutmut("show", mutant))

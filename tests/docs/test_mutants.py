@@ -11,6 +11,7 @@ LISTED = """
     tillbridge.domain.money.x_minor_of__mutmut_2: survived
     tillbridge.domain.money.x_minor_of__mutmut_3: timeout
     tillbridge.domain.money.x_minor_of__mutmut_4: not checked
+    tillbridge.domain.money.x_minor_of__mutmut_5: caught by type check
     tillbridge.service.keys.xǁKeysǁfind__mutmut_1: no tests
 """
 SCRIPT = """
@@ -27,5 +28,12 @@ def test_what_no_test_fails_for_is_counted_as_not_found(repository: Path) -> Non
         [sys.executable, "-c", SCRIPT], cwd=repository, check=True, input=LISTED, capture_output=True, text=True
     )
     figures, modules = json.loads(shown.stdout)
-    assert figures == {"mutants": 4, "found": 2, "not_found": 2, "score": "50.0 %"}
+    assert figures == {
+        "mutants": 5,
+        "found_by_types": 1,
+        "found_by_tests": 2,
+        "not_found": 2,
+        "score": "60.0 %",
+        "score_where_types_say_nothing": "50.0 %",
+    }
     assert modules == ["tillbridge.domain.money", "tillbridge.service.keys"]
