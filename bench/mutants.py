@@ -14,10 +14,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -84,17 +84,27 @@ def module_of(mutant: str) -> str:
     return mutant.rpartition(".")[0]
 
 
-def document(tried: Mapping[str, str]) -> dict[str, object]:
+def document(tried: Mapping[str, str]) -> dict[str, Any]:
     """Return the figures, as RELIABILITY.md shows them; the second score is that of the tests alone."""
-    typed = sum(verdict == BY_TYPES for verdict in tried.values())
-    tested = sum(verdict in FOUND for verdict in tried.values()) - typed
+    verdicts_of: defaultdict[str, list[str]] = defaultdict(list)
+    for mutant, verdict in sorted(tried.items()):
+        verdicts_of[module_of(mutant)].append(verdict)
+    whole = counted(tried.values())
+    scores = {
+        "score": _percent(whole["mutants"] - whole["not_found"], whole["mutants"]),
+        "score_where_types_say_nothing": _percent(whole["found_by_tests"], whole["mutants"] - whole["found_by_types"]),
+    }
+    return whole | scores | {"modules": {module: counted(each) for module, each in verdicts_of.items()}}
+
+
+def counted(verdicts: Iterable[str]) -> dict[str, int]:
+    """Count mutants by who has found them."""
+    counts = Counter("types" if verdict == BY_TYPES else verdict in FOUND for verdict in verdicts)
     return {
-        "mutants": len(tried),
-        "found_by_types": typed,
-        "found_by_tests": tested,
-        "not_found": len(tried) - typed - tested,
-        "score": _percent(typed + tested, len(tried)),
-        "score_where_types_say_nothing": _percent(tested, len(tried) - typed),
+        "mutants": counts.total(),
+        "found_by_types": counts["types"],
+        "found_by_tests": counts[True],
+        "not_found": counts[False],
     }
 
 
@@ -102,13 +112,11 @@ def _percent(found: int, tried: int) -> str:
     return f"{100 * found / tried:.1f} %" if tried else "nothing was tried"
 
 
-def table(tried: Mapping[str, str]) -> Table:
+def table(made: Mapping[str, Any]) -> Table:
     """Show each module with how many of its mutants were found."""
-    shown = Table("module", "mutants", "found", "not found", title="Mutants")
-    every = Counter(map(module_of, tried))
-    found = Counter(module_of(mutant) for mutant, verdict in tried.items() if verdict in FOUND)
-    for module, count in sorted(every.items()):
-        shown.add_row(module, str(count), str(found[module]), str(count - found[module]))
+    shown = Table("module", "mutants", "found by types", "found by tests", "not found", title="Mutants")
+    for module, counts in made["modules"].items():
+        shown.add_row(module, *map(str, counts.values()))
     return shown
 
 
@@ -124,10 +132,11 @@ def main(
     tried = dict(verdicts(mutmut("results", "--all", "true").splitlines()))
     for mutant in (mutant for mutant, verdict in sorted(tried.items()) if verdict not in FOUND):
         typer.echo(mutmut("show", mutant))
-    Console().print(table(tried))
-    typer.echo(json.dumps(document(tried)))
+    made = document(tried)
+    Console().print(table(made))
+    typer.echo(f"found: {made['score']}; where types say nothing: {made['score_where_types_say_nothing']}")
     if json_file:
-        json_file.write_text(json.dumps(document(tried), indent=1) + "\n", encoding="utf-8")
+        json_file.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

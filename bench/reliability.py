@@ -104,9 +104,12 @@ def stormed(results: Mapping[str, Any]) -> str:
     return table(("", ""), sums.items()) + folded
 
 
-def figures(results: Mapping[str, Any]) -> str:
-    """Write figures under their names."""
-    return table(("", ""), ((name.replace("_", " "), value) for name, value in results.items()))
+def mutated(results: Mapping[str, Any]) -> str:
+    """Tell how many small changes were found, and where."""
+    rows = [(module, *counts.values()) for module, counts in results["modules"].items()]
+    by_module = table(("module", "changes", "found by types", "found by tests", "not found"), rows)
+    sums = {name.replace("_", " "): value for name, value in results.items() if name != "modules"}
+    return table(("", ""), sums.items()) + _folded("Module by module", by_module)
 
 
 PARTS = (
@@ -160,9 +163,10 @@ PARTS = (
     Part(
         "mutants",
         "Mutants",
-        "Small changes of the domain and the service, one at a time: a test must fail for each.",
+        "Small changes of the domain and the service, one at a time: mypy or a test must fail for each. "
+        "What those are that nothing fails for: [bench](bench/README.md#mutants).",
         "make mutants",
-        figures,
+        mutated,
     ),
 )
 
