@@ -6,17 +6,23 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import hypothesis
 import pytest
 import structlog
+from coverage import Coverage
 from sqlalchemy import URL
 
 from support.postgres import ADDRESS, cluster, database, shared_server
 
 _held = ExitStack()
+
+HERE = Path(__file__).parent
+MEASURED = tuple(HERE / name for name in ("unit/domain", "service", "store", "simulation"))
+"""Where the tests are that cover domain and service wholly: the others run faster where nobody measures."""
 
 # How long an example takes says something about the machine, and nothing about the product.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -42,6 +48,19 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure() -> None:
     """Stop what this process has started."""
     _held.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure what a test covers only where it matters."""
+    measuring = Coverage.current()
+    if measuring is None or any(item.path.is_relative_to(folder) for folder in MEASURED):
+        return (yield)
+    measuring.stop()
+    try:
+        return (yield)
+    finally:
+        measuring.start()
 
 
 @pytest.fixture(autouse=True)

@@ -28,6 +28,20 @@ async def test_a_key_is_found_by_its_secret_and_by_nothing_else(bench: Bench) ->
     assert key.hash not in repr(key)
 
 
+async def test_a_key_that_was_found_is_not_looked_up_again_at_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, key = await stored(bench, Scope.PAY)
+    ring = KeyRing(bench.store, bench.clock, None)
+    assert await ring.find(token) == key
+    with monkeypatch.context() as without:
+        without.setattr(bench.store, "read", None)
+        bench.clock.advance(REMEMBERED_S - 0.1)
+        assert await ring.find(token) == key
+    bench.clock.advance(0.1)
+    assert await ring.find(token) == key
+
+
 async def test_a_withdrawn_key_is_refused_a_moment_later_and_for_ever(bench: Bench) -> None:
     token, key = await stored(bench, Scope.PAY)
     ring = KeyRing(bench.store, bench.clock, None)

@@ -12,6 +12,7 @@ from support.steps import claims, tasks
 from support.worlds import Bench, products_of
 from tillbridge.errors import Declined
 from tillbridge.service.finding_port import SEARCH_LIMIT_S
+from tillbridge.service.library_port import Patron
 from tillbridge.service.register_port import Payer, Product
 from tillbridge.service.starting import (
     NOTE_LIMIT,
@@ -84,6 +85,31 @@ async def test_looking_for_a_patron_says_that_the_library_system_is_away(bench: 
     with pytest.raises(Declined, match="connection refused") as no:
         await find_patrons(bench.world, text)
     assert no.value.code == "library_unavailable"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("C1", ["5"]), ("  maa   ai ", ["7"]), ("m", ["7", "5"]), ("4you", ["8"]), ("C9", []), ("C1 äijä", [])],
+)
+async def test_looking_for_a_patron_goes_by_the_card_and_then_by_the_beginnings_of_names(
+    bench: Bench, text: str, found: list[str]
+) -> None:
+    bench.library.patrons["7"] = Patron("7", "C7", "Maa", "Aila")
+    bench.library.patrons["8"] = Patron("8", "C8", "4you", "Aila")
+    assert [patron.patron_id for patron in await find_patrons(bench.world, text)] == found
+
+
+async def test_looking_for_a_patron_asks_for_no_more_than_is_wanted(bench: Bench) -> None:
+    for n in range(10, 35):
+        bench.library.patrons[str(n)] = Patron(str(n), f"C{n}", "Aho", f"Aila {n}")
+    assert len(await find_patrons(bench.world, "aho")) == 20
+    assert len(await find_patrons(bench.world, "aho", 3)) == 3
+
+
+async def test_looking_for_nothing_asks_nobody(bench: Bench) -> None:
+    with pytest.raises(Declined) as no:
+        await find_patrons(bench.world, "  ")
+    assert (no.value.code, bench.library.reads) == ("patron_missing", 0)
 
 
 @pytest.mark.parametrize(("away", "code"), [(None, "no_such_patron"), ("connection refused", "library_unavailable")])

@@ -57,6 +57,8 @@ LOOKED_AT_CLOSELY = {
     "case-unknown",
     "payments",
     "payment",
+    "refund",
+    "refund-asked",
 }
 """Those that are taken on every screen; of the others each is on the desk's screen alone."""
 

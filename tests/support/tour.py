@@ -39,11 +39,11 @@ KOHA = "http://localhost:8081"
 
 @asynccontextmanager
 async def open_tour(folder: Path) -> AsyncIterator[Scene]:
-    """Set the demo's stage, with its staff and its morning, and a Koha whose pages lead here."""
+    """Set the demo's stage, with its staff and its morning, and a Koha with the plugin, whose pages lead here."""
     (folder / "secrets").mkdir()
     (folder / "secrets/hand-over").write_bytes(SECRET)
     lines = (f'staff_address = "{KOHA}"', 'hand_over_secret_file = "secrets/hand-over"')
-    setup = replace(USUAL, library_lines=lines)
+    setup = replace(USUAL, library_lines=lines, plugin=True)
     async with open_scene(folder, replace(QUICK, remind_s=REMIND_S), setup) as scene:
         await hire(scene.stage.bridge.door)
         await let_a_morning_pass(scene.stage)
@@ -309,6 +309,37 @@ async def payment(page: Page, scene: Scene) -> None:
     await a_paid_one(page, scene, "pekka", "")
 
 
+async def refund_form(page: Page, scene: Scene) -> None:
+    """Begin to give money back."""
+    await a_paid_one(page, scene, "sirpa", "")
+    await page.locator("#refund summary").click()
+    await page.fill("#amount-1", "1,50")
+    await page.fill("#refund-reason", "Kirja oli palautettu ajoissa")
+
+
+async def refund_too_much(page: Page, scene: Scene) -> None:
+    """Try to give more back than was paid."""
+    await refund_form(page, scene)
+    await page.fill("#amount-1", "24,00")
+    await page.locator("#refund form button.act").first.click()
+    await page.locator(".note.bad").first.wait_for()
+
+
+async def refund_asked(page: Page, scene: Scene) -> None:
+    """Ask for money to be given back at the till."""
+    await refund_form(page, scene)
+    await page.locator("#refund form button.act").first.click()
+    await page.locator("#refund-receipt").wait_for()
+
+
+async def refund_given(page: Page, scene: Scene) -> None:
+    """Say that the till has given it back, and see it recorded."""
+    await refund_asked(page, scene)
+    await page.fill("#refund-receipt", "K 4712")
+    await page.keyboard.press("Enter")
+    await page.locator("tr", has_text="K 4712").locator(".tag.good").wait_for()
+
+
 async def receipt(page: Page, scene: Scene) -> None:
     """Look at the copy of a receipt."""
     await a_paid_one(page, scene, "anna", "/receipt")
@@ -432,6 +463,10 @@ WAYS: dict[str, Way] = {
     "payments-none": at("/payments?receipt=ei-ole", "kerttu"),
     "payments-no-card": card_nowhere,
     "payment": payment,
+    "refund": refund_form,
+    "refund-too-much": refund_too_much,
+    "refund-asked": refund_asked,
+    "refund-given": refund_given,
     "receipt": receipt,
     "servers": at("/servers", "pekka"),
     "settings": at("/settings", "pekka"),
