@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from tillbridge.cli import app
+from tillbridge.cli.simulate import plain
 from tillbridge.registers.ceepos.adapter import Ceepos
 from tillbridge.service.register_port import NeverSent, NoOutcome
 from tillbridge.simulation.drawing import draw
@@ -54,3 +56,10 @@ def test_a_failing_seed_prints_and_keeps_the_shortest_run(tmp_path: Path, monkey
     assert CliRunner().invoke(app, ["simulate", "--script", str(kept)]).exit_code == 1
     monkeypatch.undo()
     assert CliRunner().invoke(app, ["simulate", "--script", str(kept)]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"), [("2.345000", "2.345"), ("0.000000", "0.00"), ("12", "12.00"), ("-0.005", "-0.005")]
+)
+def test_a_sum_is_told_with_its_cents_and_with_what_is_behind_them(amount: str, shown: str) -> None:
+    assert plain(Decimal(amount)) == shown

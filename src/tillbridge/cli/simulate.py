@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from json import dumps
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from tillbridge.domain.money import exact_of
 from tillbridge.errors import SettingsError
 from tillbridge.simulation.campaign import Tally, run_all
 from tillbridge.simulation.drawing import draw
@@ -20,6 +22,8 @@ from tillbridge.simulation.play import Outcome, play
 from tillbridge.simulation.reaching import FAULTS, NOT_REACHED, TABLES
 from tillbridge.simulation.script import Script, read_script, write_script
 from tillbridge.simulation.shrinking import shrunk
+
+_CENT = Decimal("0.01")
 
 ENOUGH = 500
 """So many seeds reach everything in the tables; with fewer, chance may leave something out."""
@@ -83,11 +87,19 @@ def _one(script: Script, keep: Path | None, *, trace: bool) -> bool:
 def _say_how_it_went(outcome: Outcome) -> None:
     told, sums = outcome.telling, outcome.sums
     hit = ", ".join(f"{number} ({FAULTS[number]})" for number in sorted(told.faults)) or "none"
-    lasted = f"{outcome.payments} payments in {outcome.seconds:.0f} simulated seconds"
+    payments = "1 payment" if outcome.payments == 1 else f"{outcome.payments} payments"
+    lasted = f"{payments} in {outcome.seconds:.0f} simulated seconds"
     typer.echo(f"Seed {outcome.script.seed}: {lasted}, all rules held.")
     typer.echo(f"Faults: {hit}.")
-    typer.echo(f"Till: {sums.till_minor} cents. Bridge: {sums.bridge_minor} cents. Library: {sums.library}.")
-    typer.echo(f"Differences between till and library that have a name: {sums.named}.")
+    till, bridge = plain(exact_of(sums.till_minor)), plain(exact_of(sums.bridge_minor))
+    typer.echo(f"Till: {till}. Bridge: {bridge}. Library: {plain(sums.library)}.")
+    typer.echo(f"Differences between till and library that have a name: {plain(sums.named)}.")
+
+
+def plain(amount: Decimal) -> str:
+    """Write a sum of money with its cents, and as much behind them as there is."""
+    cents = amount.quantize(_CENT)
+    return f"{cents if cents == amount else amount.normalize():f}"
 
 
 def _explain(failing: Outcome, keep: Path | None) -> None:
