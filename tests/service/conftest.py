@@ -8,7 +8,17 @@ import pytest
 
 from support.keyed import KeyedLibrary
 from support.stores import ENGINES, server_for
+from support.wording import Wording, listen
 from support.worlds import Bench, open_bench
+
+
+@pytest.fixture(autouse=True)
+def wording(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wording]:
+    """Nothing is said to people or programs in a way that they cannot read."""
+    heard = Wording()
+    listen(monkeypatch, heard)
+    yield heard
+    assert heard.mistakes == []
 
 
 @pytest.fixture(params=ENGINES)

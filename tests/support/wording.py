@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hold what the service says to how it is meant to be read: sentences by people, names in small letters by programs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from tillbridge.errors import Declined
+from tillbridge.service.findings import Finding
+from tillbridge.service.people_port import Deed
+from tillbridge.store.transaction import SqlTransaction
+
+_SENTENCE = re.compile(r"(?!XX)(?![a-z']+[ ,?]).*[a-z]{2}.*", re.DOTALL)
+"""Begins with a capital letter or with the name of something, and is not shouted."""
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class Wording:
+    """Collect what is said in a way that nobody should."""
+
+    def __init__(self) -> None:
+        self.mistakes: list[str] = []
+
+    def sentence(self, text: str) -> None:
+        """Expect a sentence for people."""
+        if not _SENTENCE.fullmatch(text):
+            self.mistakes.append(f"no sentence: {text!r}")
+
+    def names(self, *names: str) -> None:
+        """Expect names for programs."""
+        self.mistakes += [f"no name: {name!r}" for name in names if not _NAME.fullmatch(name)]
+
+    def declined(self, no: Declined) -> None:
+        """Look at a use case's no."""
+        self.names(no.code, *no.facts)
+        self.sentence(no.message)
+
+    def finding(self, finding: Finding) -> None:
+        """Look at what a check has found."""
+        self.names(*finding.facts)
+        self.sentence(finding.words)
+        if finding.remedy:
+            self.sentence(finding.remedy)
+
+    def deed(self, deed: Deed) -> None:
+        """Look at what the journal is told."""
+        self.names(*deed.facts)
+
+    def event(self, _tx: object, *told: Any, **named: Any) -> None:
+        """Look at what a payment's history is told."""
+        facts: Mapping[str, object] = named.get("facts") or told[-1]
+        self.names(named.get("kind") or told[3], *facts)
+
+
+def listen(monkeypatch: pytest.MonkeyPatch, wording: Wording) -> None:
+    """Hear all that is said from now on."""
+    for told, hear in ((Declined, wording.declined), (Finding, wording.finding), (Deed, wording.deed)):
+        monkeypatch.setattr(told, "__init__", _heard_after(told.__init__, hear))
+    appended = SqlTransaction.append_event
+
+    def append_event(self: SqlTransaction, *told: Any, **named: Any) -> Any:
+        wording.event(self, *told, **named)
+        return appended(self, *told, **named)
+
+    monkeypatch.setattr(SqlTransaction, "append_event", append_event)
+
+
+def _heard_after(make: Callable[..., None], hear: Callable[[Any], None]) -> Callable[..., None]:
+    def made(self: object, *told: Any, **named: Any) -> None:
+        make(self, *told, **named)
+        hear(self)
+
+    return made
