@@ -25,11 +25,17 @@ async def deeds(bench: Bench) -> list[tuple[str, DeedKind]]:
     return [(deed.person_id, deed.kind) for _, deed in await bench.store.read(lambda tx: tx.deeds(None, 10))]
 
 
+async def last_facts(bench: Bench) -> dict[str, object]:
+    [(_, deed)] = await bench.store.read(lambda tx: tx.deeds(None, 1))
+    return dict(deed.facts)
+
+
 async def test_a_switch_counts_at_once_and_stands_in_the_journal(bench: Bench) -> None:
     await switch_seen_branch(bench.world, person(), "CPL", "the till is broken", None, on=False)
     assert not bench.world.products.is_on("CPL")
     assert bench.world.products.in_map("CPL")
     assert await deeds(bench) == [("otto", DeedKind.BRANCH_SWITCHED)]
+    assert await last_facts(bench) == {"branch": "CPL", "on": False}
     last = await bench.store.read(lambda tx: switch_of(tx, "CPL"))
     await switch_seen_branch(bench.world, person(), "CPL", "it is mended", last, on=True)
     assert bench.world.products.is_on("CPL")
@@ -50,8 +56,8 @@ async def test_of_two_who_switch_the_same_branch_at_once_one_is_told(bench: Benc
         *(switch_seen_branch(bench.world, person(f"p{n}"), "CPL", "broken", None, on=False) for n in range(4)),
         return_exceptions=True,
     )
-    told = [no.code for no in done if isinstance(no, Declined)]
-    assert told == ["switch_changed"] * 3
+    told = [(no.code, no.facts) for no in done if isinstance(no, Declined)]
+    assert told == [("switch_changed", {"branch": "CPL"})] * 3
     assert len(await deeds(bench)) == 1
 
 
@@ -71,6 +77,7 @@ async def test_of_two_who_change_the_map_at_once_one_is_told(bench: Bench) -> No
 async def test_a_new_version_counts_at_once_and_says_that_it_came_from_a_page(bench: Bench) -> None:
     version = await change_seen_product_map(bench.world, person(), SECOND, 0)
     assert (version.by, version.origin) == ("otto", "page")
+    assert await last_facts(bench) == {"version": version.version}
     assert bench.world.products.code("CPL", "LOST") == "2"
     with pytest.raises(Declined) as no:
         await change_seen_product_map(bench.world, person(), SECOND, 0)  # the form is sent twice
@@ -98,3 +105,5 @@ async def test_a_page_key_is_for_the_branches_of_who_made_it_and_stands_in_the_j
     assert key.scopes == {Scope.PAGES}
     assert key.branches == frozenset({"CPL"})
     assert await deeds(bench) == [("otto", DeedKind.PAGE_KEY_MADE)]
+    assert await last_facts(bench) == {"key": key.id}
+    assert key.name == "pages of the library system"

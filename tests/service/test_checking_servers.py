@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
+
 import pytest
 
 from support.fake_checks import AWAY, NOW, FakeServer
@@ -20,13 +23,20 @@ from tillbridge.service.library_port import Unavailable
 
 CLOCKS = [
     (0, Level.OK, "Its clock and this machine's agree."),
+    (0.75, Level.OK, "Its clock and this machine's agree."),
+    (1, Level.OK, "Its clock is 1 s ahead of this machine's."),
+    (-2, Level.OK, "Its clock is 1 s behind this machine's."),
     (29, Level.OK, "Its clock is 29 s ahead of this machine's."),
     (-31, Level.WARNING, "Its clock is 30 s behind this machine's."),
     (30, Level.WARNING, "Its clock is 30 s ahead of this machine's."),
     (299, Level.WARNING, "Its clock is 299 s ahead of this machine's."),
     (300, Level.FAULT, "Its clock is 5 min ahead of this machine's."),
     (-301, Level.FAULT, "Its clock is 5 min behind this machine's."),
+    (7199, Level.FAULT, "Its clock is 120 min ahead of this machine's."),
     (7200, Level.FAULT, "Its clock is 2 hours ahead of this machine's."),
+    (172_799, Level.FAULT, "Its clock is 48 hours ahead of this machine's."),
+    (172_800, Level.FAULT, "Its clock is 2 days ahead of this machine's."),
+    (2000 * 3600 - 3_000_000, Level.FAULT, "Its clock is 49 days ahead of this machine's."),
     (-20 * DAY_S, Level.FAULT, "Its clock is 20 days behind this machine's."),
 ]
 
@@ -36,6 +46,7 @@ def test_a_clock_may_be_off_by_half_a_minute_and_never_by_five(ahead_s: float, l
     found = judge_time("library", ServerTime(NOW + ahead_s), NOW, NOW)
     assert (found.check, found.level, found.words) == (Check.CLOCK, level, words)
     assert bool(found.remedy) == (level is not Level.OK)
+    assert found.facts == {"ahead_s": ahead_s if ahead_s >= 0 else ahead_s + 1}
 
 
 @pytest.mark.parametrize("told", [NOW, NOW + 14, NOW + 29])
@@ -88,6 +99,27 @@ OPEN: list[tuple[Tls, Level]] = [
 def test_clear_text_is_warned_of_where_it_leaves_the_machine(seen: Tls, level: Level) -> None:
     assert judge_certificate("till", seen, NOW).level is level
     assert judge_own_certificate("https://bridge.example", seen, NOW).level is level
+
+
+def test_an_address_of_ours_that_cannot_be_seen_from_here_is_no_fault_of_it() -> None:
+    found = judge_own_certificate("https://bridge.example", Unavailable("refused"), NOW)
+    assert (found.check, found.level) == (Check.CERTIFICATE, Level.NOT_CHECKABLE)
+    assert (found.about, found.words) == (
+        "https://bridge.example",
+        "It cannot be seen from this machine: refused.",
+    )
+    assert "from the register server's side" in found.remedy
+
+
+def test_a_certificate_s_last_day_is_that_of_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    time.tzset()
+    try:
+        ends = datetime(2027, 3, 4, 23, 30, tzinfo=UTC).timestamp()
+        assert "(2027-03-04)" in judge_certificate("till", Certificate("till.example", ends), NOW).words
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 OWN: list[tuple[Tls, Level]] = [

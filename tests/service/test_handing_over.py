@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from support.people import CHEAP, hire
@@ -42,6 +44,7 @@ async def test_a_librarian_gets_an_account_at_the_first_hand_over_and_keeps_it(b
     assert await door.who(first.token) == (first.person, first.session)
     again = await admit(bench, Librarian("17", "aalto", "Anna Berg"), "MPL")
     assert (again.id, again.name, again.branches) == ("anna@koha", "Anna Berg", frozenset({"MPL"}))
+    assert await bench.store.read(lambda tx: tx.person_from("koha", "17")) == again
     deeds = [
         (deed.person_id, deed.kind, dict(deed.facts))
         for _, deed in await bench.store.read(lambda tx: tx.deeds(None, 9))
@@ -59,6 +62,7 @@ async def test_a_librarian_gets_an_account_at_the_first_hand_over_and_keeps_it(b
         (Librarian("18", "anna", "Anna Other"), "anna.18@koha", "Anna Other"),
         (Librarian("18", "Ville.K", "Ville"), "villek@koha", "Ville"),
         (Librarian("18", "__-", "\u202e"), "librarian.18@koha", "18"),
+        (Librarian("18", "_ville_-", "Ville"), "ville_-@koha", "Ville"),
         (Librarian("18", "Пётр", ""), "librarian.18@koha", "18"),
         (Librarian("18", "v" * 200, "n" * 200), f"{'v' * 50}@koha", "n" * 80),
     ],
@@ -87,6 +91,15 @@ async def test_a_hand_over_is_taken_once(bench: Bench, door: Door) -> None:
     assert not await bench.store.write(lambda tx: tx.add_hand_over(held))
 
 
+async def test_of_those_who_bring_it_at_once_one_is_let_in(bench: Bench, door: Door) -> None:
+    one = HandOver("a", 0.0, "", "what it says")
+    came = await asyncio.gather(*(redeem(door, ANNA, "CPL", one, 1e12, "") for _ in range(4)))
+    [signed] = [each for each in came if each is not None]
+    assert await door.who(signed.token) == (signed.person, signed.session)
+    deeds = await bench.store.read(lambda tx: tx.deeds(None, 9))
+    assert [deed.kind for _, deed in deeds] == [DeedKind.SIGNED_IN, DeedKind.PERSON_ADDED]
+
+
 async def test_it_begins_one_payment_and_is_forgotten_then(bench: Bench, door: Door) -> None:
     bench.library.add_charge("1", "3")
     bench.library.add_charge("2", "4")
@@ -96,7 +109,7 @@ async def test_it_begins_one_payment_and_is_forgotten_then(bench: Bench, door: D
     other = StartRequest("CPL", "10", person.id, card_number="C1", charges=(Chosen("2"),))
     with pytest.raises(BegunBefore) as before:
         await start_payment(bench.world, other, OfHandOver(bench.world, person, "a"))
-    assert before.value.payment_id == payment.id
+    assert before.value.payment_id == payment.id == str(before.value)
     held = await bench.store.read(lambda tx: tx.hand_over("a"))
     assert held == HandOver("a", bench.clock.now(), person.id, "", payment.id)
     [(_, deed)] = await bench.store.read(lambda tx: tx.deeds(None, 1))
@@ -132,14 +145,21 @@ async def test_a_librarian_who_is_switched_off_is_refused_until_let_in_again(ben
     assert await door.who(signed.token) is None
     with pytest.raises(Declined) as no:
         await handed(bench, door, "b")
-    assert no.value.code == "switched_off"
+    assert (no.value.code, no.value.facts) == ("switched_off", {"id": "anna@koha"})
     assert await bench.store.read(lambda tx: tx.hand_over("b")) is None
     again = await people.let_in_again(door, otto, signed.person.id)
-    assert not again.withdrawn
+    assert (again.withdrawn, again.withdrawn_by) == (False, None)
+    [(_, deed)] = await bench.store.read(lambda tx: tx.deeds(None, 1))
+    assert (deed.person_id, deed.kind) == ("otto", DeedKind.PERSON_LET_IN_AGAIN)
+    assert deed.facts == {"person": "anna@koha"}
     assert (await handed(bench, door, "b")).person == again
-    for wrong in ("otto", "nobody", signed.person.id):
-        with pytest.raises(Declined):
+    for wrong in ("otto", "nobody", "anna@koha"):
+        with pytest.raises(Declined) as no:
             await people.let_in_again(door, otto, wrong)
+        assert (no.value.code, no.value.facts) == ("no_such_person", {"id": wrong})
+    here = await hire(door, "aino", Role.ADMINISTRATOR, branches=["CPL"])
+    await people.withdraw_person(door, here, signed.person.id)
+    assert await people.let_in_again(door, here, signed.person.id) == again
     there = await hire(door, "eeva", Role.ADMINISTRATOR, branches=["MPL"])
     with pytest.raises(Declined) as no:
         await people.let_in_again(door, there, signed.person.id)

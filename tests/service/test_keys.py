@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from support.worlds import Bench
@@ -59,6 +61,7 @@ async def test_the_key_of_the_settings_may_do_everything(bench: Bench) -> None:
     own = await ring.find("käy-ttö")
     assert own is not None
     assert (own.id, own.scopes, own.branches) == (OWN, frozenset(Scope), None)
+    assert (own.name, own.created_by, own.withdrawn_at) == ("the bridge's own", "settings", None)
     assert await ring.find("kay-tto") is None
 
 
@@ -68,6 +71,17 @@ async def test_a_flood_of_wrong_keys_fills_no_memory(bench: Bench, monkeypatch: 
     for number in range(12):
         assert await ring.find(f"wrong {number}") is None
     assert len(ring._remembered) <= 5
+
+
+async def test_a_key_that_is_no_text_is_refused_like_any_other(bench: Bench) -> None:
+    ring = KeyRing(bench.store, bench.clock, None)
+    assert await ring.find(b"\xff".decode("utf-8", "surrogateescape")) is None
+
+
+def test_a_secret_has_256_random_bits_and_its_name_is_short() -> None:
+    token, key = new_key("desk", [], None, 1.0, "otto")
+    assert len(base64.urlsafe_b64decode(token.removeprefix(module.PREFIX) + "=")) == 32
+    assert len(bytes.fromhex(key.id)) == 4
 
 
 def test_two_keys_are_never_alike() -> None:

@@ -130,6 +130,39 @@ def test_a_token_lasts_for_its_time_and_a_few_seconds_for_clocks_that_differ() -
     assert refused(token, claims["iat"] - LEEWAY_S - 1) == "bad_token"
 
 
+@pytest.mark.parametrize(("life_s", "counts"), [(0, False), (1, True), (600, True), (601, False)])
+def test_a_token_lasts_for_ten_minutes_at_most(life_s: int, counts: bool) -> None:
+    claims = pay_claims(iat=NOW, exp=NOW + life_s)
+    token = token_of(claims)
+    assert (verified(token, PAGES, NOW) == claims) if counts else (refused(token, NOW) == "bad_token")
+
+
+def long_token(length: int) -> str:
+    """Make a good token of this length: with the one header or the other, since no text encodes to every length."""
+    for typ in ("JWT", None):
+        bare = len(token_of(pay_claims(description=""), typ=typ))
+        for more in range(-3, 4):
+            token = token_of(pay_claims(description="x" * ((length - bare) * 3 // 4 + more)), typ=typ)
+            if len(token) == length:
+                return token
+    raise AssertionError(f"no token has the length {length}")
+
+
+@pytest.mark.parametrize(("length", "counts"), [(LONGEST, True), (LONGEST + 1, False)])
+def test_a_token_has_a_longest_length(length: int, counts: bool) -> None:
+    token = long_token(length)
+    assert bool(verified(token, PAGES, time.time())) if counts else (refused(token) == "bad_token")
+
+
+@pytest.mark.parametrize(("bytes_", "counts"), [(300, True), (303, False)])
+def test_a_header_has_a_longest_length(bytes_: int, counts: bool) -> None:
+    head, body, _ = token_of(pay_claims()).split(".")
+    padded = base64.urlsafe_b64decode(head + "==").ljust(bytes_)
+    signed = f"{encoded(padded)}.{body}"
+    token = f"{signed}.{encoded(signature_of(signed, SECRET))}"
+    assert bool(verified(token, PAGES, time.time())) if counts else (refused(token) == "bad_token")
+
+
 def test_no_secret_is_shown() -> None:
     assert SECRET.decode() not in repr(PAGES)
 
