@@ -51,6 +51,14 @@ async def test_everything_is_looked_at_and_nothing_is_changed(bench: Bench) -> N
     assert (bench.library.writes, bench.till.orders) == (0, [])
 
 
+async def test_a_register_server_that_is_away_is_a_fault_in_its_own_words(bench: Bench) -> None:
+    bench.till.away = "connection refused"
+    found = await check(installation_of(bench))
+    [answers] = [finding for finding in found if finding.check is Check.REGISTER_ANSWERS]
+    assert (answers.about, answers.level) == ("city", Level.FAULT)
+    assert "connection refused" in answers.words
+
+
 async def test_every_address_of_every_register_server_is_looked_at(bench: Bench) -> None:
     village = FakeTill()
     village.checks.servers = (FakeServer("a.example:1"), FakeServer("b.example:2", shows=LONG))

@@ -69,16 +69,17 @@ def test_each_right_is_a_finding_of_its_own(held: bool | None, level: Level, rem
 
 
 def test_an_interface_that_lacks_something_is_a_fault_that_names_it() -> None:
-    (found,) = judge_interface(Interface(missing=("GET /credits",)))
+    (found,) = judge_interface(Interface(missing=("GET /credits", "POST /credits")))
     assert (found.check, found.level) == (Check.LIBRARY_INTERFACE, Level.FAULT)
-    assert "GET /credits" in found.words
+    assert found.words == "Its interface lacks GET /credits, POST /credits."
+    assert found.facts == {"missing": ["GET /credits", "POST /credits"]}
 
 
 def test_a_right_that_only_storing_would_prove_is_not_tried() -> None:
-    whole, right = judge_interface(Interface(unproven_rights=("updatecharges:manual_credit",)))
+    whole, right = judge_interface(Interface(unproven_rights=("updatecharges:manual_credit", "borrowers")))
     assert whole.level is Level.OK
     assert (right.check, right.level) == (Check.LIBRARY_RIGHTS, Level.NOT_CHECKABLE)
-    assert "updatecharges:manual_credit" in right.words
+    assert "asks for updatecharges:manual_credit and borrowers;" in right.words
 
 
 def test_a_branch_that_the_library_does_not_know_is_a_fault_each() -> None:

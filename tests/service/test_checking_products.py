@@ -59,6 +59,7 @@ async def test_a_usual_type_without_a_code_is_a_warning_that_names_it(bench: Ben
     found = (await found_in(bench, map_text="Default:\n  OVERDUE: 1000\n"))["product_codes branch CPL"]
     assert (found.level, found.words.split()[0]) == (Level.WARNING, "LOST")
     assert found.remedy
+    assert found.facts == {"on": True, "codes": {"LOST": None, "OVERDUE": "1000"}}
 
 
 @pytest.mark.parametrize("how", ["listed", "named", "seen"])
@@ -71,6 +72,16 @@ async def test_a_type_that_the_library_surely_charges_for_is_a_fault_without_a_c
     found = await found_in(bench, listed, map_text="Default:\n  OVERDUE: 1000\n", debit_types=named)
     assert found["product_codes branch CPL"].level is Level.FAULT
     assert "LOST cannot be paid at the till" in found["product_codes branch CPL"].words
+    assert found["product_codes branch CPL"].facts["codes"] == {"LOST": None, "OVERDUE": "1000"}
+
+
+async def test_all_that_the_library_lists_named_or_charged_is_looked_up(bench: Bench) -> None:
+    bench.library.add_charge("1", "5", debit_type="LOST")
+    await bench.start()
+    found = await found_in(bench, DebitTypes(("COPY",), whole=True), map_text=TWO_CODES, debit_types=frozenset({"OWN"}))
+    codes = {"COPY": None, "LOST": "2000", "OWN": None}
+    assert found["product_codes branch CPL"].facts["codes"] == codes
+    assert found["product_codes branch CPL"].words == "COPY, OWN cannot be paid at the till: no product code."
 
 
 async def test_a_default_is_a_code_for_everything(bench: Bench) -> None:
@@ -167,3 +178,5 @@ async def test_it_is_said_how_much_is_known_of_what_is_charged_for(
     found = (await found_in(bench, listed, map_text=TWO_CODES, debit_types=types))["debit_types library"]
     assert found.level is level
     assert bool(found.remedy) == (level is Level.NOT_CHECKABLE)
+    if listed is not OWN:
+        assert f"0 seen on charges and {int(named)} named to this check" in found.words

@@ -73,6 +73,7 @@ async def test_a_report_that_arrives_while_it_is_waited_for_is_seen(bench: Bench
     assert (await bench.report(trial.report.body)).status == 404
     found = await waiting
     assert (found.check, found.level) == (Check.OUTSIDE_REPORT, Level.OK)
+    assert found.facts == {"payment_id": trial.payment_id, "verdict": found.facts["verdict"]}
     assert await bench.cases() == []
 
 
@@ -93,6 +94,7 @@ async def test_a_report_that_says_paid_opens_its_case_and_the_check_names_it(ben
     (case,) = await bench.cases()
     assert case.kind is CaseKind.PAID_FOR_UNKNOWN_ID
     assert (found.level, found.facts["cases"]) == (Level.WARNING, [case.id])
+    assert found.facts["payment_id"] == trial.payment_id
     assert f"case {case.id}" in found.words
 
 
@@ -102,6 +104,7 @@ async def test_a_wrongly_signed_report_is_told_from_one_that_never_came(bench: B
     found = await await_report(installation_of(bench).stored, trial, 0.05)
     assert (found.level, found.words) == (Level.FAULT, "A report arrived, and its signature is wrong.")
     assert "secret" in found.remedy
+    assert found.facts["payment_id"] == trial.payment_id
 
 
 async def test_a_right_report_after_a_wrong_one_counts(bench: Bench) -> None:
@@ -117,6 +120,7 @@ async def test_a_report_at_the_address_of_another_payment_is_told(bench: Bench) 
     found = await await_report(installation_of(bench).stored, trial, 0.0)
     assert found.level is Level.FAULT
     assert "the id in the address is another" in found.words
+    assert found.facts["payment_id"] == trial.payment_id
 
 
 async def test_reports_about_other_payments_are_none_of_this_one(bench: Bench) -> None:

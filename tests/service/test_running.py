@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from tillbridge.service import insisting
 from tillbridge.service import runner as running
 from tillbridge.service.administration_port import Answered
 from tillbridge.service.finding_port import SEARCH_LIMIT_S
+from tillbridge.service.hand_over_port import HandOver
+from tillbridge.service.librarians import Librarian, admitted
 from tillbridge.service.library_port import BookingAnswer, CreditOrder
 from tillbridge.service.ports import Limits
 from tillbridge.service.register_port import Answer, Order, Paid
@@ -320,36 +323,53 @@ async def test_sealing_makes_up_for_days_on_which_nobody_ran(bench: Bench) -> No
     assert len(await rows(bench, t.seal)) == 4
 
 
-async def test_sealing_seals_yesterday_and_comes_back_tomorrow(bench: Bench) -> None:
+@pytest.fixture
+def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine where it is tomorrow already."""
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_east")
+@pytest.mark.parametrize("at", [(0, 10), (13, 10, 7, 500_000)])
+async def test_sealing_seals_yesterday_and_comes_back_tomorrow(bench: Bench, at: tuple[int, ...]) -> None:
     bench.clock.time = datetime(2027, 3, 1, 12, tzinfo=UTC).timestamp()
     await collected(bench, "3")
-    bench.clock.time = datetime(2027, 3, 2, 0, 10, tzinfo=UTC).timestamp()
+    hour, minute, second, microsecond = (*at, 0, 0)[:4]
+    bench.clock.time = datetime(2027, 3, 2, hour, minute, second, microsecond, tzinfo=UTC).timestamp()
     await bench.store.write(lambda tx: keep_sealing(tx, bench.clock.now()))
     await bench.wait_and_work(SEAL_AFTER_S)
     seals = await rows(bench, t.seal)
     assert [row.day for row in seals] == ["2027-03-01"]
     (task,) = [row for row in await rows(bench, t.task) if row.kind == "seal"]
     midnight = datetime(2027, 3, 3, tzinfo=UTC).timestamp()
-    assert (task.payment_id, task.due_at) == (NO_PAYMENT, midnight + SEAL_AFTER_S)
+    assert (task.payment_id, task.due_at, task.attempt) == (NO_PAYMENT, midnight + SEAL_AFTER_S, 0)
     await bench.store.write(lambda tx: keep_sealing(tx, bench.clock.now()))
     await bench.wait_and_work(SEAL_AFTER_S)
     assert await rows(bench, t.seal) == seals
 
 
-async def test_answers_are_kept_for_a_day_and_then_forgotten(bench: Bench) -> None:
+async def test_answers_and_what_was_handed_over_are_kept_for_a_day_and_then_forgotten(bench: Bench) -> None:
     bench.clock.time = datetime(2027, 3, 2, 12, tzinfo=UTC).timestamp()
 
     def store(tx: Transaction) -> None:
         keep_sealing(tx, bench.clock.now())
+        anna = admitted(tx, bench.clock.now(), Librarian("17", "anna", "Anna Aalto"), "CPL")
         for key, age_s in (("yesterday", 86_401), ("today", 86_300)):
             answered_at = bench.clock.now() + SEAL_AFTER_S - age_s
             tx.keep_answer(Answered("a key", key, answered_at, "fingerprint", 201, "{}"))
+            assert tx.add_hand_over(HandOver(key, answered_at, anna.id, "whom it names"))
 
     await bench.store.write(store)
     await bench.work()
     assert [row.key for row in await rows(bench, t.idempotency)] == ["yesterday", "today"]
     await bench.wait_and_work(SEAL_AFTER_S)
     assert [row.key for row in await rows(bench, t.idempotency)] == ["today"]
+    kept = {row.id: row.content for row in await rows(bench, t.hand_over)}
+    assert kept == {"yesterday": "", "today": "whom it names"}
 
 
 async def _is(bench: Bench, payment: Payment, collection: Collection) -> bool:

@@ -240,6 +240,7 @@ async def run(name: str, course: Course, rounds: int) -> Raced:
     for _ in range(rounds):
         this = Round()
         await RACES[name](course, this)
+        await course.mend()
         outcomes[this.outcome] += 1
         violations += this.violations
     till, library = await course.totals()

@@ -110,6 +110,11 @@ class Course:
         """Break the till for a payment, or for the next one."""
         await self._till("faults", {"for": target, "kind": kind} | options)
 
+    async def mend(self) -> None:
+        """Switch off what is broken at the till: a fault for one payment stays there when the payment has ended."""
+        async with self.http.delete(f"{self.scenery.till}/api/faults") as answer:
+            assert answer.status < 300, await answer.text()
+
     async def _till(self, path: str, body: object) -> Json:
         async with self.http.post(f"{self.scenery.till}/api/{path}", json=body) as answer:
             assert answer.status < 300, await answer.text()
