@@ -83,6 +83,20 @@ def quiet_log() -> object:
         yield logs
 
 
+async def test_the_log_tells_who_could_not_be_told_of_what_and_why(watch: Watch, quiet_log: list[EventDict]) -> None:
+    await watch.opened()
+    [case] = await watch.bench.cases()
+    watch.mail.usual = DOWN
+    await watch.bench.work()
+    await watch.bench.wait_and_work(300)
+    late = {"event": "an alarm was not delivered", "log_level": "warning", "channel": "mail", "cases": [case.id]}
+    assert quiet_log == [late | {"attempt": 1, "why": DOWN}, late | {"attempt": 2, "why": DOWN}]
+    await watch.bench.wait_and_work(2 * GIVE_UP_S)
+    await watch.bench.wait_and_work(GIVE_UP_S)
+    given_up = {"event": "an alarm is given up; the cases stay on the list", "log_level": "error"}
+    assert quiet_log[-1] == given_up | {"channel": "mail", "cases": [case.id]}
+
+
 async def test_a_new_open_case_is_told_over_each_channel_with_what_to_do(watch: Watch) -> None:
     payment = await unknown(watch.bench, "3", "4.50")
     assert watch.webhook.messages == []

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tillbridge.domain.history import Event
+from tillbridge.domain.lifecycle import Heard
 from tillbridge.errors import Declined
 from tillbridge.service.findings import Finding
 from tillbridge.service.people_port import Deed
@@ -16,6 +18,7 @@ from tillbridge.store.transaction import SqlTransaction
 
 _SENTENCE = re.compile(r"(?!XX)(?![a-z']+[ ,?]).*[a-z]{2}.*", re.DOTALL)
 """Begins with a capital letter or with the name of something, and is not shouted."""
+_NEED_A_REASON = frozenset({Heard.GIVEN_UP, Heard.LOST, Heard.NEVER_SENT})
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -50,10 +53,13 @@ class Wording:
         """Look at what the journal is told."""
         self.names(*deed.facts)
 
-    def event(self, _tx: object, *told: Any, **named: Any) -> None:
+    def event(self, kind: str, facts: Mapping[str, object]) -> None:
         """Look at what a payment's history is told."""
-        facts: Mapping[str, object] = named.get("facts") or told[-1]
-        self.names(named.get("kind") or told[3], *facts)
+        self.names(kind, *facts)
+        if "via" in facts:
+            self.names(str(facts["via"]))
+        if kind in _NEED_A_REASON and not facts.get("why"):
+            self.mistakes.append(f"no reason: {kind}")
 
 
 def listen(monkeypatch: pytest.MonkeyPatch, wording: Wording) -> None:
@@ -62,9 +68,11 @@ def listen(monkeypatch: pytest.MonkeyPatch, wording: Wording) -> None:
         monkeypatch.setattr(told, "__init__", _heard_after(told.__init__, hear))
     appended = SqlTransaction.append_event
 
-    def append_event(self: SqlTransaction, *told: Any, **named: Any) -> Any:
-        wording.event(self, *told, **named)
-        return appended(self, *told, **named)
+    def append_event(
+        self: SqlTransaction, payment_id: str, at: float, actor: str, kind: str, facts: Mapping[str, object]
+    ) -> Event:
+        wording.event(kind, facts)
+        return appended(self, payment_id, at, actor, kind, facts)
 
     monkeypatch.setattr(SqlTransaction, "append_event", append_event)
 
