@@ -33,13 +33,16 @@ from tillbridge.service.register_port import (
     Answer,
     AtRegister,
     Cancelled,
+    Forged,
     NeverSent,
     NoOutcome,
     Order,
     Paid,
     Refused,
+    Report,
+    Verdict,
 )
-from tillbridge.service.reporting import REPEATS_KEPT, take_report
+from tillbridge.service.reporting import REPEATS_KEPT, Reply, take_report
 from tillbridge.service.resolving import Action, stop_waiting
 from tillbridge.service.starting import Chosen
 from tillbridge.service.store_port import CaseKind, TaskKind
@@ -264,8 +267,46 @@ async def test_hearing_4_a_report_that_came_for_another_register_server_is_a_str
     payment = await at_register(bench, "3")
     bench.world = replace(bench.world, registers={"city": bench.till, "north": FakeTill()})
     reply = await take_report(bench.world, ("north",), report(payment.id, "cancelled"), None)
-    assert reply.status == 404
+    assert (reply.status, reply.why) == (404, "no payment has this id")
     assert (await bench.payment(payment.id)).collection is Collection.AT_REGISTER
+
+
+@pytest.mark.parametrize(
+    ("says", "address", "why"),
+    [("paid", "E" * 24, "the id in the address is another than the report's"), ("forged", None, "the hash is wrong")],
+)
+async def test_hearing_4_whoever_reads_logs_is_told_why_a_report_proves_nothing(
+    bench: Bench, says: str, address: str | None, why: str
+) -> None:
+    payment = await at_register(bench, "3")
+    for payment_id in (payment.id, "F" * 24):
+        assert await bench.report(report(payment_id, says), address) == Reply(400, why)
+
+
+async def test_hearing_4_a_report_at_the_address_of_another_payment_is_kept_with_the_payment_that_it_names(
+    bench: Bench,
+) -> None:
+    payment = await at_register(bench, "3")
+    for payment_id in (payment.id, "F" * 24):
+        await bench.report(report(payment_id, "paid"), "E" * 24)
+    why = "the id in the address is another than the report's"
+    assert [message.verdict for message in await stored_messages(bench)] == [f"{payment.id}: {why}", why]
+
+
+class Stranger(FakeTill):
+    """A register server that has signed none of it."""
+
+    def judge_stray_report(self, report: Report) -> Verdict:
+        return Forged("another key")
+
+
+@pytest.mark.parametrize("servers", [("north", "city"), ("city", "north")])
+async def test_hearing_5_a_report_for_an_unknown_id_counts_where_any_server_of_the_address_has_signed_it(
+    bench: Bench, servers: tuple[str, ...]
+) -> None:
+    bench.world = replace(bench.world, registers={"city": bench.till, "north": Stranger()})
+    assert (await take_report(bench.world, servers, report("F" * 24, "paid"), None)).status == 404
+    assert await bench.kinds() == [CaseKind.PAID_FOR_UNKNOWN_ID]
 
 
 async def test_hearing_5_a_signed_paid_for_an_unknown_id_is_stored_and_opens_one_case(bench: Bench) -> None:
