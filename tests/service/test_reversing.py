@@ -122,9 +122,50 @@ async def test_a_library_system_that_is_away_for_long_is_on_the_list_until_it_is
     for _ in range(5):
         await able.wait_and_work(60)
     assert (await the_case(able, CaseKind.VOID_BY_HAND)).facts == {"reference": payment.reference, "why": "away"}
+    assert await tasks(able) == {(payment.id, TaskKind.REVERSE)}  # which looks by itself: nobody else has to
     library.away = None
     await able.wait_and_work(600)
     await need_reversed(able, library, payment)
+
+
+async def test_a_reversal_is_on_the_list_only_once_it_is_later_than_it_may_be(
+    able: Bench, library: KeyedLibrary
+) -> None:
+    payment = await booked(able, "3")
+    await taken_back(able, payment)
+    library.away = "away"
+    for waited_s in (0, 5, able.world.limits.late_s - 5):
+        await able.wait_and_work(waited_s)
+        assert await able.cases() == []
+    await able.wait_and_work(120)
+    assert await able.kinds() == [CaseKind.VOID_BY_HAND]
+
+
+async def test_a_reversal_that_stays_unclear_for_long_is_on_the_list_too(able: Bench, library: KeyedLibrary) -> None:
+    payment = await booked(able, "3")
+    await taken_back(able, payment)
+    library.taking_faults.extend([TIMED_OUT] * 4)
+    for pause_s in (0, 5, 30):
+        await able.wait_and_work(pause_s)
+        assert await able.cases() == []
+    await able.wait_and_work(120)
+    assert (await the_case(able, CaseKind.VOID_BY_HAND)).facts["why"] == TIMED_OUT.why
+
+
+async def test_the_pauses_between_the_tries_of_a_reversal_grow_to_the_longest_one_and_stay_there(
+    able: Bench, library: KeyedLibrary
+) -> None:
+    payment = await booked(able, "3")
+    await taken_back(able, payment)
+    library.away = "away"
+    await able.work()
+    assert able.world.limits.booking_again_s == (5, 30, 120, 600)
+    for pause_s in (5, 30, 120, 600, 600, 600):
+        before = library.reads
+        await able.wait_and_work(pause_s - 1)
+        assert library.reads == before
+        await able.wait_and_work(1)
+        assert library.reads == before + 1
 
 
 REFUSED = NotRecorded("money of it has been given back", again=False)
