@@ -372,6 +372,8 @@ async def test_its_case_can_be_decided_too(able: Bench, action: Action, ends: Re
             await decide(able, CaseKind.REFUND_UNDECIDED, action)
         assert no.value.code == "receipt_missing"
     await decide(able, CaseKind.REFUND_UNDECIDED, action, receipt="9001")
+    (event, _) = (await able.store.read(lambda tx: tx.history(payment.id)))[-1]
+    assert (event.actor, event.facts["action"], event.facts["why"]) == ("sari", str(action), "I have looked")
     await able.work()
     assert await state(able, payment) is ends
     assert await able.cases() == []
@@ -465,6 +467,34 @@ async def test_a_library_system_that_is_away_for_long_is_on_the_list_until_it_ha
     await able.wait_and_work(600)
     assert await state(able, payment) is RefundState.RECORDED
     assert await able.cases() == []
+
+
+async def test_a_refund_is_on_the_list_only_once_it_is_later_than_it_may_be(able: Bench, library: KeyedLibrary) -> None:
+    payment = await booked(able, "3")
+    await ask(able, payment)
+    await given(able, payment)
+    library.abilities = PLAIN
+    for waited_s in (0, 5, able.world.limits.late_s - 5):
+        await able.wait_and_work(waited_s)
+        assert await able.cases() == []
+    await able.wait_and_work(120)
+    assert await able.kinds() == [CaseKind.REFUND_NOT_RECORDED]
+
+
+async def test_the_pauses_between_the_tries_of_a_refund_grow_to_the_longest_one_and_stay_there(
+    able: Bench, library: KeyedLibrary
+) -> None:
+    payment = await booked(able, "3")
+    await ask(able, payment)
+    await given(able, payment)
+    library.taking_faults.extend([TIMED_OUT] * 7)
+    await able.work()
+    assert able.world.limits.booking_again_s == (5, 30, 120, 600)
+    for tries, pause_s in enumerate((5, 30, 120, 600, 600, 600), 1):
+        await able.wait_and_work(pause_s - 1)
+        assert len(library.refunds) == tries
+        await able.wait_and_work(1)
+        assert len(library.refunds) == tries + 1
 
 
 async def test_an_adapter_that_fails_to_say_what_it_can_do_is_asked_again(able: Bench, library: KeyedLibrary) -> None:
