@@ -131,6 +131,20 @@ async def test_the_till_s_own_word_for_the_typed_one_ends_the_doubt(bench: Bench
     done = await bench.payment(mistaken.id)
     assert (done.receipt_number, done.booking) == ("4710", Booking.BOOKED)
     assert await bench.cases() == []
+    (case,) = await bench.store.read(lambda tx: tx.cases_of(mistaken.id))
+    assert (case.closed_by, case.resolution) == ("till", "paid by till")
+
+
+async def test_the_till_s_own_word_for_the_typed_one_waits_for_no_other_payment_s_case(bench: Bench) -> None:
+    mistaken, right = await mistyped(bench, booked=False)
+    bench.library.faults.append("refused")
+    await bench.report(report(right.id, "paid", receipt="4711"))
+    await bench.work()
+    await bench.report(report(mistaken.id, "paid", receipt="4710"))
+    await bench.work()
+    assert (await bench.payment(mistaken.id)).booking is Booking.BOOKED
+    assert (await the_case(bench, CaseKind.REFUSED_BY_LIBRARY)).payment_id == right.id
+    assert await bench.kinds() == [CaseKind.REFUSED_BY_LIBRARY]
 
 
 async def test_the_till_s_own_word_leaves_what_else_is_to_be_decided(bench: Bench) -> None:
