@@ -277,6 +277,31 @@ async def test_running_a_failing_handler_hinders_no_other_and_is_done_again_afte
         assert bench.library.writes == 1
 
 
+@pytest.mark.timeout(20)
+async def test_running_does_at_once_what_it_took_again_while_it_was_failing_at_it(bench: Bench) -> None:
+    payment = await collected(bench, "3")
+    tried, go_on = asyncio.Event(), asyncio.Event()
+    async with at_work(bench) as run:
+        handlers = dict(run.runner._handlers)
+
+        async def fails(_: Task, __: object) -> None:
+            run.runner._handlers = handlers
+            tried.set()
+            await go_on.wait()
+            raise ValueError("a bug")
+
+        run.runner._handlers = handlers | {TaskKind.BOOK: fails}
+        run.runner.wake()
+        await tried.wait()
+        (working,) = run.runner._working.values()
+        bench.clock.advance(100)
+        run.runner.wake()
+        await run.until(lambda: _that(working[1].until == bench.clock.now() + 60))
+        go_on.set()
+        await run.booked(payment)
+    assert bench.library.writes == 1
+
+
 async def test_running_outlives_a_store_that_is_away(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "POLL_S", 0.002)
     payment = await collected(bench, "3")
