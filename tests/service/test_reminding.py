@@ -12,6 +12,7 @@ from support.steps import at_register, begun, held, unknown
 from support.worlds import Bench
 from tillbridge.domain.payment import Payment
 from tillbridge.service.register_port import NeverSent, Paid
+from tillbridge.service.sending import wish_to_cancel
 from tillbridge.service.telling import remind
 
 
@@ -48,6 +49,21 @@ async def test_the_time_counts_from_when_the_message_went_out(bench: Bench) -> N
     payment = await at_register(bench, "3")
     await bench.wait_and_work(50)
     bench.clock.advance(179)
+    assert await reminds(bench, payment) is False
+
+
+async def test_what_the_clerk_wishes_meanwhile_puts_off_no_reminder(bench: Bench) -> None:
+    payment = await at_register(bench, "3")
+    bench.clock.advance(100)
+    await wish_to_cancel(bench.world, payment.id, "anna")
+    bench.clock.advance(81)
+    assert await reminds(bench, payment) is True
+
+
+async def test_nobody_is_reminded_of_a_payment_of_which_nothing_has_gone_out(bench: Bench) -> None:
+    bench.library.add_charge("1", "3")
+    payment = await bench.start()
+    bench.clock.advance(10_000)
     assert await reminds(bench, payment) is False
 
 
