@@ -224,8 +224,12 @@ async def test_a_message_that_waited_is_sent_only_for_charges_that_are_as_they_w
     await bench.wait_and_work(6)
     assert len(bench.till.orders) == sent
     if sent == 1:
-        assert (await bench.payment(payment.id)).collection is Collection.CANCELLED
+        stands = await bench.payment(payment.id)
+        assert stands.collection is Collection.CANCELLED
         assert await claims(bench) == {}
+        (event, _) = (await bench.store.read(lambda tx: tx.history(payment.id)))[-1]
+        why = {"via": "library", "why": "the charges have changed meanwhile", "to": str(stands.standing)}
+        assert (event.kind, event.actor, event.facts) == ("given_up", "bridge", why)
 
 
 async def test_a_payment_that_is_cancelled_while_its_charges_are_read_again_stays_cancelled(bench: Bench) -> None:
