@@ -118,14 +118,30 @@ async def test_feed_of_one_payment_tells_its_past_and_its_news_in_order(bench: B
         assert [event.seq for event in await take(events, 2)] == [4, 5]
 
 
-async def test_feed_of_one_payment_never_leaves_one_out_and_tells_none_twice(bench: Bench) -> None:
+async def test_feed_of_one_payment_tells_what_comes_next_without_asking_the_store(bench: Bench) -> None:
+    await happen(bench, "A", 1)
+    feed = Feed(bench.store)
+    events = feed.follow_payment("A", 0)
+    assert [event.seq for event in await take(events, 1)] == [1]
+    await happen(bench, "A", 1)
+    history = await bench.store.read(lambda tx: tx.history("A"))
+    away = Late()
+    away.fails = 1
+    feed._store = away  # type: ignore[assignment]
+    for listener in feed._listeners["A"]:
+        listener.give(News(history[1][0], 2, 2))
+    assert [event.seq for event in await take(events, 1)] == [2]
+
+
+@pytest.mark.parametrize("ahead", [6, 7])
+async def test_feed_of_one_payment_never_leaves_one_out_and_tells_none_twice(bench: Bench, ahead: int) -> None:
     await happen(bench, "A", 4)
     feed = Feed(bench.store)
     events = feed.follow_payment("A", 0)
     assert [event.seq for event in await take(events, 4)] == [1, 2, 3, 4]
     await happen(bench, "A", 3)
     history = await bench.store.read(lambda tx: tx.history("A"))
-    for seq in (3, 7):  # one that is known, and one before which two were left out
+    for seq in (3, ahead):  # one that is known, and one before which others were left out
         for listener in feed._listeners["A"]:
             listener.give(News(history[seq - 1][0], seq, seq))
     assert [event.seq for event in await take(events, 3)] == [5, 6, 7]
