@@ -60,6 +60,14 @@ async def given(bench: Bench, payment: Payment, n: int = 1, receipt: str = "9001
     return await give_back(bench.world, payment.id, n, "sari", receipt)
 
 
+async def to_be_told(bench: Bench) -> Payment:
+    """Let the money of a payment be given back; the library system is still to be told."""
+    payment = await booked(bench, "3")
+    await ask(bench, payment)
+    await given(bench, payment)
+    return payment
+
+
 async def test_money_is_given_back_at_the_till_and_then_recorded_once(able: Bench, library: KeyedLibrary) -> None:
     payment = await booked(able, "3", "4.335")
     asked = await ask(able, payment, library_staff_id="17")
@@ -448,9 +456,7 @@ async def test_a_refusal_waits_for_a_person(
 async def test_a_library_system_that_is_away_for_long_is_on_the_list_until_it_has_it(
     able: Bench, library: KeyedLibrary
 ) -> None:
-    payment = await booked(able, "3")
-    await ask(able, payment)
-    await given(able, payment)
+    payment = await to_be_told(able)
     library.abilities = PLAIN
     await able.work()
     assert (await state(able, payment), await able.cases()) == (RefundState.DUE, [])
@@ -470,9 +476,7 @@ async def test_a_library_system_that_is_away_for_long_is_on_the_list_until_it_ha
 
 
 async def test_a_refund_is_on_the_list_only_once_it_is_later_than_it_may_be(able: Bench, library: KeyedLibrary) -> None:
-    payment = await booked(able, "3")
-    await ask(able, payment)
-    await given(able, payment)
+    await to_be_told(able)
     library.abilities = PLAIN
     for waited_s in (0, 5, able.world.limits.late_s - 5):
         await able.wait_and_work(waited_s)
@@ -484,9 +488,7 @@ async def test_a_refund_is_on_the_list_only_once_it_is_later_than_it_may_be(able
 async def test_the_pauses_between_the_tries_of_a_refund_grow_to_the_longest_one_and_stay_there(
     able: Bench, library: KeyedLibrary
 ) -> None:
-    payment = await booked(able, "3")
-    await ask(able, payment)
-    await given(able, payment)
+    await to_be_told(able)
     library.taking_faults.extend([TIMED_OUT] * 7)
     await able.work()
     assert able.world.limits.booking_again_s == (5, 30, 120, 600)

@@ -36,6 +36,15 @@ async def taken_back(bench: Bench, payment: Payment) -> None:
     await bench.report(report(payment.id, "cancelled"), payment.id)
 
 
+async def due_while_away(bench: Bench, library: KeyedLibrary) -> Payment:
+    """Let a reversal be due, and tried once, while the library system is away."""
+    payment = await booked(bench, "3")
+    await taken_back(bench, payment)
+    library.away = "away"
+    await bench.work()
+    return payment
+
+
 async def need_reversed(bench: Bench, library: KeyedLibrary, payment: Payment) -> None:
     """Need everything taken back, once, and nothing left to do."""
     stored = await bench.payment(payment.id)
@@ -114,10 +123,7 @@ async def test_an_unclear_answer_is_asked_about_again_and_done_once(
 async def test_a_library_system_that_is_away_for_long_is_on_the_list_until_it_is_done(
     able: Bench, library: KeyedLibrary
 ) -> None:
-    payment = await booked(able, "3")
-    await taken_back(able, payment)
-    library.away = "away"
-    await able.work()
+    payment = await due_while_away(able, library)
     assert await able.cases() == []
     for _ in range(5):
         await able.wait_and_work(60)
@@ -131,9 +137,7 @@ async def test_a_library_system_that_is_away_for_long_is_on_the_list_until_it_is
 async def test_a_reversal_is_on_the_list_only_once_it_is_later_than_it_may_be(
     able: Bench, library: KeyedLibrary
 ) -> None:
-    payment = await booked(able, "3")
-    await taken_back(able, payment)
-    library.away = "away"
+    await due_while_away(able, library)
     for waited_s in (0, 5, able.world.limits.late_s - 5):
         await able.wait_and_work(waited_s)
         assert await able.cases() == []
@@ -155,10 +159,7 @@ async def test_a_reversal_that_stays_unclear_for_long_is_on_the_list_too(able: B
 async def test_the_pauses_between_the_tries_of_a_reversal_grow_to_the_longest_one_and_stay_there(
     able: Bench, library: KeyedLibrary
 ) -> None:
-    payment = await booked(able, "3")
-    await taken_back(able, payment)
-    library.away = "away"
-    await able.work()
+    await due_while_away(able, library)
     assert able.world.limits.booking_again_s == (5, 30, 120, 600)
     for pause_s in (5, 30, 120, 600, 600, 600):
         before = library.reads
