@@ -4,7 +4,9 @@
 Takes hours of a processor. A run that was broken off goes on where it was; only what has changed since is tried again.
 mutmut has an environment of its own, beside that of the tests.
 
-    .venv/bin/python bench/mutants.py [PATTERN ...] [--jobs N] [--json FILE]     PATTERN such as tillbridge.domain.*
+    .venv/bin/python bench/mutants.py [PATTERN ...] [--jobs N] [--again] [--json FILE]
+
+PATTERN is such as tillbridge.domain.*
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+import mutants_order
+
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build/mutants"
 ENVIRONMENT = BUILD / "venv"
@@ -31,6 +35,8 @@ MUTMUT = "mutmut==3.8.1"
 
 BY_TYPES = "caught by type check"
 """Verdict of mutmut: mypy says no, as it would in `make test`."""
+NOT_FOUND = (0, 33)
+"""How mutmut writes down in its own files that nothing was noticed, or that no test comes there."""
 FOUND = ("killed", "timeout", BY_TYPES, "segfault")
 """Verdicts of mutmut that mean: it was noticed."""
 
@@ -65,10 +71,26 @@ def mutmut(*arguments: str) -> str:
 
 
 def _run(*arguments: str, stdout: int | None = None) -> subprocess.CompletedProcess[str]:
-    # It runs mypy, which has to be the one that can see mutmut as well.
-    path = f"{ENVIRONMENT / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    finders = BUILD / "finders"
+    finders.mkdir(exist_ok=True)
+    changes = {
+        # It runs mypy, which has to be the one that can see mutmut as well.
+        "PATH": f"{ENVIRONMENT / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT / "bench"),
+        "PYTEST_PLUGINS": mutants_order.__name__,
+        mutants_order.FINDERS: str(finders),
+    }
     program = [str(ENVIRONMENT / "bin/mutmut"), *arguments]
-    return subprocess.run(program, cwd=TREE, env=os.environ | {"PATH": path}, check=True, stdout=stdout, text=True)
+    return subprocess.run(program, cwd=TREE, env=os.environ | changes, check=True, stdout=stdout, text=True)
+
+
+def forget_what_was_not_found() -> None:
+    """Let those be tried again that no test had found: there may be other tests by now."""
+    for file in TREE.glob("mutants/**/*.meta"):
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        codes = kept["exit_code_by_key"]
+        codes.update(dict.fromkeys((name for name, code in codes.items() if code in NOT_FOUND), None))
+        file.write_text(json.dumps(kept, indent=4), encoding="utf-8")
 
 
 def verdicts(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -124,10 +146,13 @@ def main(
     patterns: Annotated[list[str] | None, typer.Argument(help="Try these mutants alone; * stands for anything")] = None,
     *,
     jobs: Annotated[int, typer.Option(min=1, help="Processes")] = 2,
+    again: Annotated[bool, typer.Option("--again", help="Try again what was not found: there are new tests")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here")] = None,
 ) -> None:
     """Try the mutants, show which were not found, and print the score."""
     prepare()
+    if again:
+        forget_what_was_not_found()
     _run("run", "--max-children", str(jobs), *(patterns or ()))
     tried = dict(verdicts(mutmut("results", "--all", "true").splitlines()))
     for mutant in (mutant for mutant, verdict in sorted(tried.items()) if verdict not in FOUND):
