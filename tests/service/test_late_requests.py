@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 
 from support.fakes import report
-from support.steps import begun, collected, decide, tasks, the_case
+from support.steps import begun, collected, decide, paused, tasks, the_case
 from support.worlds import Bench
 from tillbridge.domain.lifecycle import Booking
 from tillbridge.service.library_port import BookingAnswer, CreditOrder
@@ -30,6 +30,10 @@ async def _asleep(
     for number, amount in enumerate(owed_now, 1):
         bench.library.owes(str(number), amount)
     bench.library.add_charge("9", "50")
+    return await _falls_asleep(bench, fault, earlier)
+
+
+async def _falls_asleep(bench: Bench, fault: str, earlier: int = 0) -> Callable[[], Awaitable[None]]:
     record = bench.library.record
     reached, go_on = asyncio.Event(), asyncio.Event()
 
@@ -87,6 +91,17 @@ async def test_a_request_that_came_to_nothing_after_all_is_looked_for_once_and_f
     assert await tasks(bench) == set()
 
 
+async def test_a_request_beside_a_booked_one_is_looked_for_only_when_it_has_surely_ended(bench: Bench) -> None:
+    wake = await _asleep(bench)
+    await _booked_by_another(bench)
+    await wake()
+    await bench.wait_and_work(599)
+    bench.library.land()
+    assert await bench.cases() == []
+    await bench.wait_and_work(1)
+    assert await bench.kinds() == [CaseKind.BOOKED_TWICE]
+
+
 async def test_a_request_that_the_library_system_has_ended_itself_is_looked_for_at_once(bench: Bench) -> None:
     wake = await _asleep(bench, "error_kept")
     await _booked_by_another(bench)
@@ -140,6 +155,11 @@ async def _until(bench: Bench, booking: Booking) -> None:
             await bench.do(task)
 
 
+async def _until_taken_back(bench: Bench) -> None:
+    await bench.report(report(PAYMENT, "cancelled"))
+    await _until(bench, Booking.REVERSAL_DUE)
+
+
 async def test_of_several_credits_only_the_one_that_was_on_its_way_is_waited_for(bench: Bench) -> None:
     wake = await _asleep(bench, owed=("3", "4"), owed_now=("5", "6"), earlier=1)
     await _until(bench, Booking.DUE)
@@ -168,11 +188,7 @@ async def test_what_was_sent_while_a_person_was_asked_is_found_when_it_is_to_be_
 
 async def test_a_request_that_is_sent_while_its_booking_is_taken_back_is_waited_for(bench: Bench) -> None:
     wake = await _asleep(bench)
-    await bench.report(report(PAYMENT, "cancelled"))
-    while (await bench.payment(PAYMENT)).booking is not Booking.REVERSAL_DUE:
-        bench.clock.advance(100)
-        for task in await bench.due():
-            await bench.do(task)
+    await _until_taken_back(bench)
     await wake()
     await decide(bench, CaseKind.VOID_BY_HAND, Action.LOOK)
     await bench.work()
@@ -187,12 +203,81 @@ async def test_a_request_that_is_sent_while_its_booking_is_taken_back_is_waited_
 
 async def test_what_surely_never_arrived_needs_no_void(bench: Bench) -> None:
     wake = await _asleep(bench, "lost")
-    await bench.report(report(PAYMENT, "cancelled"))
-    while (await bench.payment(PAYMENT)).booking is not Booking.REVERSAL_DUE:
-        bench.clock.advance(100)
-        for task in await bench.due():
-            await bench.do(task)
+    await _until_taken_back(bench)
     await wake()
     await bench.wait_and_work(3700)
     assert (await bench.payment(PAYMENT)).booking is Booking.REVERSED
     assert await bench.cases() == []
+
+
+async def test_an_answer_to_a_request_that_was_given_up_says_nothing_of_the_one_under_way(bench: Bench) -> None:
+    wake = await _asleep(bench, "lost")
+    await _until(bench, Booking.DUE)
+    bench.clock.advance(600)
+    bench.library.faults.append("late")
+    reached, _ = paused(bench.library, "record")
+    second = await begun(bench, "second", reached)
+    await wake()
+    await bench.wait_and_work(300)
+    assert (await bench.payment(PAYMENT)).booking is Booking.UNKNOWN
+    assert bench.library.writes == 2
+    bench.library.land()
+    await bench.wait_and_work(310)
+    second.cancel()
+    assert (await bench.payment(PAYMENT)).booking is Booking.BOOKED
+    assert (bench.library.writes, await bench.cases()) == (2, [])
+
+
+async def test_a_credit_that_surely_came_to_nothing_is_not_waited_for_beside_the_one_on_its_way(bench: Bench) -> None:
+    await collected(bench, "3", "4")
+    for charge, owed in (("1", "5"), ("2", "6")):
+        bench.library.owes(charge, owed)
+    bench.library.faults.append("never")
+    await bench.work()
+    bench.clock.advance(5)
+    wake = await _falls_asleep(bench, "kept")
+    await _until(bench, Booking.DUE)
+    await wake()
+    await bench.wait_and_work(300)
+    assert (await bench.payment(PAYMENT)).booking is Booking.BOOKED
+    assert [f"{'+'.join(order.charge_ids)} {order.amount}" for order in bench.library.orders] == ["1 3", "1 3", "2 4"]
+
+
+async def test_what_may_still_come_is_waited_for_though_its_repeat_was_ended_by_the_library_system(
+    bench: Bench,
+) -> None:
+    wake = await _asleep(bench)
+    bench.library.faults.append("error")
+    while bench.library.writes == 0:
+        bench.clock.advance(100)
+        for task in await bench.due():
+            await bench.do(task)
+    assert (await bench.payment(PAYMENT)).booking is Booking.UNKNOWN
+    await wake()
+    await bench.wait_and_work(590)
+    assert bench.library.writes == 2
+    bench.library.land()
+    await bench.wait_and_work(10)
+    assert (await bench.payment(PAYMENT)).booking is Booking.BOOKED
+    assert (bench.library.writes, await bench.cases()) == (2, [])
+
+
+async def test_what_the_library_system_has_ended_without_a_trace_needs_no_void(bench: Bench) -> None:
+    wake = await _asleep(bench, "error")
+    await _until_taken_back(bench)
+    await wake()
+    await decide(bench, CaseKind.VOID_BY_HAND, Action.LOOK)
+    await bench.work()
+    assert (await bench.payment(PAYMENT)).booking is Booking.REVERSED
+    assert await bench.cases() == []
+
+
+async def test_what_never_arrived_needs_no_void_from_the_moment_when_it_has_surely_ended(bench: Bench) -> None:
+    wake = await _asleep(bench, "lost")
+    await _until_taken_back(bench)
+    await wake()
+    for seconds, booking in ((599, Booking.REVERSAL_DUE), (1, Booking.REVERSED)):
+        bench.clock.advance(seconds)
+        await decide(bench, CaseKind.VOID_BY_HAND, Action.LOOK)
+        await bench.work()
+        assert (await bench.payment(PAYMENT)).booking is booking
