@@ -185,6 +185,67 @@ async def test_a_first_credit_that_a_librarian_applied_is_followed_by_the_rest(b
     assert await tasks(bench) == set()
 
 
+async def test_a_credit_that_surely_came_to_nothing_does_not_keep_an_applied_one_from_counting(bench: Bench) -> None:
+    payment = await changed(bench)
+    bench.library.faults.extend(["never", "unapplied"])
+    await bench.work()
+    await bench.wait_and_work(5)
+    apply_by_hand(bench)
+    await decide(bench, CaseKind.NOT_APPLIED, Action.LOOK)
+    await bench.work()
+    assert (await bench.payment(payment.id)).booking is Booking.BOOKED
+    assert sent(bench) == ["1 3", "1 3", "2 4"]
+    assert await bench.cases() == []
+
+
+async def still_open_after_a_look(bench: Bench, kind: CaseKind) -> bool:
+    """Let the library system be looked at; tell whether the case is still the one that it was, with its age."""
+    before = await bench.cases()
+    await decide(bench, kind, Action.LOOK)
+    await bench.wait_and_work(1)
+    return await bench.cases() == before
+
+
+async def second_not_applied(bench: Bench) -> Payment:
+    payment = await changed(bench)
+    bench.library.faults.extend(["", "unapplied"])
+    await bench.work()
+    return payment
+
+
+async def test_a_case_about_one_of_several_credits_stays_open_until_that_one_is_applied(bench: Bench) -> None:
+    payment = await second_not_applied(bench)
+    assert await still_open_after_a_look(bench, CaseKind.NOT_APPLIED)
+    assert (await bench.payment(payment.id)).booking is Booking.BLOCKED
+
+
+async def test_a_credit_that_is_not_there_any_more_is_not_taken_for_applied(bench: Bench) -> None:
+    payment = await second_not_applied(bench)
+    bench.library.credits.pop()
+    assert await still_open_after_a_look(bench, CaseKind.NOT_APPLIED)
+    for _ in range(3):
+        await bench.wait_and_work(3600)
+    assert (await bench.payment(payment.id)).booking is Booking.BLOCKED
+    assert sent(bench) == ["1 3", "2 4"]
+
+
+async def test_a_credit_that_nobody_sent_stays_a_case_beside_those_that_are_whole(bench: Bench) -> None:
+    payment = await collected(bench, "3")
+    bench.library.faults.append("kept")
+    (book,) = await bench.due()
+    await bench.do(book)
+    patron, credit = bench.library.credits[0]
+    bench.library.credits.append((patron, replace(credit, credit_id="666", reference=f"{payment.reference}:2")))
+    await bench.work()
+    assert await still_open_after_a_look(bench, CaseKind.BOOKED_TWICE)
+    assert (await bench.payment(payment.id)).booking is Booking.BLOCKED
+    bench.library.credits.pop()
+    await decide(bench, CaseKind.BOOKED_TWICE, Action.LOOK)
+    await bench.work()
+    assert (await bench.payment(payment.id)).booking is Booking.BOOKED
+    assert await bench.cases() == []
+
+
 async def test_the_rest_waits_where_a_person_must_still_decide_about_the_sum(bench: Bench) -> None:
     payment = await not_applied(bench)
     await bench.report(report(payment.id, "paid", total=100))
