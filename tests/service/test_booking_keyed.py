@@ -76,6 +76,19 @@ async def test_a_miss_lets_it_be_sent_again_at_once_under_the_same_key(
     assert await able.cases() == []
 
 
+async def test_the_history_says_what_was_sent_and_that_it_was_sent_again(able: Bench, library: KeyedLibrary) -> None:
+    payment = await collected(able, "3", "4")
+    library.faults.append("lost")
+    await able.work()
+    await able.wait_and_work(5)
+    history = await able.store.read(lambda tx: tx.history(payment.id))
+    credits_, to = [[["1", "2"], "7"]], "booking"
+    assert [event.facts for event, _ in history if event.kind == "booking_start"] == [
+        {"credits": credits_, "to": to},
+        {"credits": credits_, "to": to, "again": True},
+    ]
+
+
 async def test_what_lands_before_it_is_sent_again_is_answered_with_what_was_recorded(
     able: Bench, library: KeyedLibrary
 ) -> None:
