@@ -173,17 +173,48 @@ async def test_of_several_credits_only_the_one_that_was_on_its_way_is_waited_for
     assert (bench.library.writes, await bench.cases()) == (2, [])
 
 
-async def test_what_was_sent_while_a_person_was_asked_is_found_when_it_is_to_be_booked(bench: Bench) -> None:
+async def _sent_while_a_person_is_asked(bench: Bench) -> None:
     wake = await _asleep(bench)
     bench.library.faults.append("refused")
     await _until(bench, Booking.BLOCKED)
     await wake()
+
+
+async def test_what_was_sent_while_a_person_was_asked_is_found_when_it_is_to_be_booked(bench: Bench) -> None:
+    await _sent_while_a_person_is_asked(bench)
     bench.library.land()
     writes = bench.library.writes
     await decide(bench, CaseKind.REFUSED_BY_LIBRARY, Action.BOOK)
     await bench.work()
     assert (await bench.payment(PAYMENT)).booking is Booking.BOOKED
     assert (bench.library.writes, await bench.cases()) == (writes, [])
+
+
+async def test_what_was_sent_while_a_person_was_asked_has_surely_ended_before_anything_is_repeated(
+    bench: Bench,
+) -> None:
+    await _sent_while_a_person_is_asked(bench)
+    await decide(bench, CaseKind.REFUSED_BY_LIBRARY, Action.BOOK)
+    await bench.wait_and_work(599)
+    assert bench.library.writes == 2
+    bench.library.land()
+    await bench.wait_and_work(1)
+    assert (await bench.payment(PAYMENT)).booking is Booking.BOOKED
+    assert (bench.library.writes, await bench.cases()) == (2, [])
+
+
+async def test_what_was_sent_while_a_person_was_asked_is_waited_for_where_the_money_is_taken_back(bench: Bench) -> None:
+    await _sent_while_a_person_is_asked(bench)
+    await bench.report(report(PAYMENT, "cancelled"))
+    await bench.work()
+    assert (await bench.payment(PAYMENT)).booking is Booking.REVERSAL_DUE
+    bench.library.land()
+    await bench.wait_and_work(3600)
+    assert await bench.kinds() == [CaseKind.VOID_BY_HAND]
+    bench.library.void("9000")
+    await decide(bench, CaseKind.VOID_BY_HAND, Action.LOOK)
+    await bench.work()
+    assert (await bench.payment(PAYMENT)).booking is Booking.REVERSED
 
 
 async def test_a_request_that_is_sent_while_its_booking_is_taken_back_is_waited_for(bench: Bench) -> None:

@@ -59,6 +59,9 @@ ANEW: Mapping[str, object] = MappingProxyType({"anew": True})
 _LOOKED_UP_YET = (Booking.DUE, Booking.UNKNOWN, Booking.REVERSAL_DUE)
 """Bookings for which the library system is asked again anyway, so that a late credit is found."""
 
+_GOES_ON = (*_LOOKED_UP_YET, Booking.BLOCKED)
+"""Bookings that may send again, or be taken back, later on: what may still come is waited for first."""
+
 
 class Settling:
     """Hold one payment's booking for the length of a transaction."""
@@ -147,7 +150,7 @@ class Settling:
 
     def _may_come_late(self, asked: StoredCredit, doubt: MaybeRecorded) -> None:
         """Wait once more for the end of a request that was under way until now, and look what it has left behind."""
-        if self._payment.booking in _LOOKED_UP_YET:
+        if self._payment.booking in _GOES_ON:
             for credit in self._credits():
                 if credit.n == asked.n and credit.state in TRACES:
                     self._put(replace(credit, state=CreditState.SENT, sent_at=self._now, ended=doubt.ended))
