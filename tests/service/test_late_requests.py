@@ -312,3 +312,22 @@ async def test_what_never_arrived_needs_no_void_from_the_moment_when_it_has_sure
         await decide(bench, CaseKind.VOID_BY_HAND, Action.LOOK)
         await bench.work()
         assert (await bench.payment(PAYMENT)).booking is booking
+
+
+async def test_a_void_is_not_enough_while_a_second_request_of_the_same_number_may_still_come(bench: Bench) -> None:
+    wake = await _asleep(bench)
+    await _booked_by_another(bench)
+    await bench.report(report(PAYMENT, "cancelled"))
+    await wake()
+    bench.library.void("9000")
+    await decide(bench, CaseKind.VOID_BY_HAND, Action.LOOK)
+    await bench.wait_and_work(599)
+    assert (await bench.payment(PAYMENT)).booking is Booking.REVERSAL_DUE
+    bench.library.land()
+    await bench.wait_and_work(3600)
+    assert (await bench.payment(PAYMENT)).booking is Booking.REVERSAL_DUE
+    bench.library.void("9001")
+    await decide(bench, CaseKind.VOID_BY_HAND, Action.LOOK)
+    await bench.work()
+    assert (await bench.payment(PAYMENT)).booking is Booking.REVERSED
+    assert await bench.cases() == []

@@ -55,8 +55,8 @@ def is_sent_again(credits_: Sequence[StoredCredit]) -> bool:
 
 
 def surely_ended_at(credits_: Sequence[StoredCredit], running_s: float) -> float:
-    """Return from when on a miss proves that what was sent will never arrive."""
-    sent = [credit for credit in credits_ if credit.state is CreditState.SENT]
+    """Return from when on a miss proves that what was sent will never arrive, nor once more where it is booked."""
+    sent = [credit for credit in credits_ if credit.state in (CreditState.SENT, CreditState.BOOKED)]
     return max(((credit.sent_at or 0.0) + (0.0 if credit.ended else running_s) for credit in sent), default=0.0)
 
 

@@ -119,7 +119,7 @@ class Settling:
                 self._tx.add_task(self._payment.id, TaskKind.LOOK_UP, self._now + self.pause())
             self.let_go()
             return None
-        self._put(replace(asked, state=CreditState.BOOKED, credit_id=credit.credit_id))
+        self._put(replace(asked, state=CreditState.BOOKED, ended=True, credit_id=credit.credit_id))
         self._keep_effects(answer.effects)
         if asked.keyed:
             return self._go_on(owed_after(asked))
@@ -152,8 +152,10 @@ class Settling:
         """Wait once more for the end of a request that was under way until now, and look what it has left behind."""
         if self._payment.booking in _GOES_ON:
             for credit in self._credits():
-                if credit.n == asked.n and credit.state in TRACES:
-                    self._put(replace(credit, state=CreditState.SENT, sent_at=self._now, ended=doubt.ended))
+                if credit.n == asked.n:
+                    # What is booked stays so, and another one of its number may still come.
+                    state = CreditState.SENT if credit.state in TRACES else credit.state
+                    self._put(replace(credit, state=state, sent_at=self._now, ended=doubt.ended))
         elif self._payment.booking in AT_REST:
             ends_in_s = 0.0 if doubt.ended else self._world.limits.surely_ended_s
             self._tx.add_task(self._payment.id, TaskKind.LOOK_UP, self._now + ends_in_s)
@@ -332,7 +334,7 @@ class Settling:
     def _keep_whole(self, weighed: Iterable[tuple[StoredCredit, Weighed]]) -> None:
         for asked, result in weighed:
             if isinstance(result, Whole):
-                booked = replace(asked, state=CreditState.BOOKED, credit_id=result.credit_id)
+                booked = replace(asked, state=CreditState.BOOKED, ended=True, credit_id=result.credit_id)
                 self._put(booked)
 
     def _book_the_rest(self) -> None:
@@ -383,7 +385,8 @@ class Settling:
         there = {credit.reference for credit in found}
         unseen = [credit for credit in self._credits() if reference_of(self._payment, credit.n) not in there]
         missing = any(credit.state is CreditState.BOOKED for credit in unseen)
-        late = asked_at < surely_ended_at(unseen, self._world.limits.surely_ended_s)
+        booked = [credit for credit in self._credits() if credit.state is CreditState.BOOKED]
+        late = asked_at < surely_ended_at([*unseen, *booked], self._world.limits.surely_ended_s)
         if missing or late or any(not credit.void for credit in found):
             return
         self._payment = self._collecting.reversal_seen(self._payment, {})

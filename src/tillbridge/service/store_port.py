@@ -104,7 +104,7 @@ class StoredCredit:
     """Hold one credit of a booking. `n` is 0 where the booking has one credit for all, else counted from 1.
 
     `owed_before` is what the charges owed right before it was sent; `sent_at` is when its last byte may have left;
-    `ended` tells that the library system itself has answered an error to it. A `keyed` one was sent to a library system
+    `ended` tells that the library system itself has answered it, or has it. A `keyed` one was sent to a library system
     that records exact amounts on these charges or nothing, and knows its reference: what was owed may not have been
     read then, but be what the payment's lines say.
     """
