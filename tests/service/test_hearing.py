@@ -10,6 +10,7 @@ import pytest
 from support.fakes import FakeTill, report
 from support.steps import (
     at_register,
+    begun,
     claims,
     decide,
     held,
@@ -217,6 +218,19 @@ async def test_hearing_3_a_register_server_that_answers_after_all_is_waited_for(
     assert (await bench.payment(payment.id)).collection is Collection.AT_REGISTER
     assert await tasks(bench) == {(payment.id, TaskKind.LIMIT)}
     assert (await bench.events(payment.id)).count("reached") == 1
+
+
+async def test_hearing_3_at_the_till_is_no_news_of_what_is_paid_already(bench: Bench) -> None:
+    bench.library.add_charge("1", "3")
+    payment = await bench.start()
+    waiting, until = asyncio.Event(), asyncio.Event()
+    bench.till.steps.append(held(AtRegister(), until, waiting))
+    sends = await begun(bench, "first", waiting)
+    await bench.report(report(payment.id, "paid"))
+    until.set()
+    await sends
+    assert (await bench.payment(payment.id)).standing == PAID_TILL
+    assert await tasks(bench) == {(payment.id, TaskKind.BOOK), (payment.id, TaskKind.WATCH)}
 
 
 async def test_hearing_3_an_answer_after_the_clerk_stopped_waiting_still_counts(bench: Bench) -> None:

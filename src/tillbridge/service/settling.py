@@ -59,9 +59,6 @@ ANEW: Mapping[str, object] = MappingProxyType({"anew": True})
 _LOOKED_UP_YET = (Booking.DUE, Booking.UNKNOWN, Booking.REVERSAL_DUE)
 """Bookings for which the library system is asked again anyway, so that a late credit is found."""
 
-_GOES_ON = (*_LOOKED_UP_YET, Booking.BLOCKED)
-"""Bookings that may send again, or be taken back, later on: what may still come is waited for first."""
-
 
 class Settling:
     """Hold one payment's booking for the length of a transaction."""
@@ -150,15 +147,15 @@ class Settling:
 
     def _may_come_late(self, asked: StoredCredit, doubt: MaybeRecorded) -> None:
         """Wait once more for the end of a request that was under way until now, and look what it has left behind."""
-        if self._payment.booking in _GOES_ON:
-            for credit in self._credits():
-                if credit.n == asked.n:
-                    # What is booked stays so, and another one of its number may still come.
-                    state = CreditState.SENT if credit.state in TRACES else credit.state
-                    self._put(replace(credit, state=state, sent_at=self._now, ended=doubt.ended))
-        elif self._payment.booking in AT_REST:
+        if self._payment.booking in AT_REST:
             ends_in_s = 0.0 if doubt.ended else self._world.limits.surely_ended_s
             self._tx.add_task(self._payment.id, TaskKind.LOOK_UP, self._now + ends_in_s)
+            return
+        for credit in self._credits():
+            if credit.n == asked.n:
+                # What is booked stays so, and another one of its number may still come.
+                state = CreditState.SENT if credit.state in TRACES else credit.state
+                self._put(replace(credit, state=state, sent_at=self._now, ended=doubt.ended))
 
     def not_recorded(self, asked: StoredCredit, no: NotRecorded, *, again: bool) -> StoredCredit | None:
         """Take the proof that nothing was recorded; return what to send in its place, if there is something.
