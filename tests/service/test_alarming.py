@@ -83,6 +83,20 @@ def quiet_log() -> object:
         yield logs
 
 
+async def test_what_was_told_stays_told_whatever_another_process_says_later(watch: Watch) -> None:
+    await watch.opened()
+    await watch.bench.work()
+    told, now = await rows(watch.bench, t.alarm), watch.bench.clock.now()
+
+    def in_vain(tx: Transaction) -> None:
+        for alarm in told:
+            tx.alarm_tried(alarm.id, now, delivered=False)
+
+    await watch.bench.store.write(in_vain)
+    await watch.bench.wait_and_work(2 * LOOK_S)
+    assert (len(watch.webhook.messages), len(watch.mail.messages)) == (1, 1)
+
+
 async def test_the_log_tells_who_could_not_be_told_of_what_and_why(watch: Watch, quiet_log: list[EventDict]) -> None:
     await watch.opened()
     [case] = await watch.bench.cases()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -420,3 +421,22 @@ async def test_a_task_that_finds_nothing_to_take_back_is_done(able: Bench, libra
     assert library.reversals == []
     assert TaskKind.REVERSE not in {kind for _, kind in await tasks(able)}
     assert (await able.payment(payment.id)).booking is Booking.BOOKED
+
+
+async def test_a_second_credit_of_a_number_that_was_booked_is_looked_for_once_the_first_was_taken_back(
+    able: Bench, library: KeyedLibrary
+) -> None:
+    payment = await booked(able, "3")
+    [credit] = await credits_of(able, payment)
+    late = replace(credit, sent_at=able.clock.now(), ended=False)
+    await able.store.write(lambda tx: tx.put_credit(payment.id, late))
+    await taken_back(able, payment)
+    await able.work()
+    assert (await able.payment(payment.id)).booking is Booking.REVERSED
+    assert await tasks(able) == {(payment.id, TaskKind.LOOK_UP)}
+    patron_id, first = library.credits[-1]
+    library.credits.append((patron_id, replace(first, credit_id="9100", void=False)))
+    await able.wait_and_work(599)
+    assert await able.cases() == []
+    await able.wait_and_work(1)
+    assert (await the_case(able, CaseKind.VOID_BY_HAND)).facts["credits"] == ["9100"]

@@ -85,17 +85,16 @@ class Herald:
     async def look(self, task: Task, lease: Lease) -> None:
         """Send what waits, in one message for each channel, and look again in a minute at the latest."""
         for name, channel in self._world.alarms.channels.items():
-            if lease.good_for(TELL_S + MARGIN_S, self._now()):
-                await self._serve(name, channel)
+            await self._serve(name, channel, lease)
         await self._world.store.write(lambda tx: tx.postpone_task(task, self._now() + LOOK_S, 0))
 
-    async def _serve(self, name: str, channel: Channel) -> None:
+    async def _serve(self, name: str, channel: Channel, lease: Lease) -> None:
         waiting = await self._world.store.read(lambda tx: self._waiting(tx, name))
         if waiting.closed or waiting.hopeless:
             await self._world.store.write(lambda tx: self._end(tx, (*waiting.closed, *waiting.hopeless)))
         if waiting.hopeless:
             _log.error("an alarm is given up; the cases stay on the list", channel=name, cases=_cases(waiting.hopeless))
-        if waiting.news:
+        if waiting.news and lease.good_for(TELL_S + MARGIN_S, self._now()):
             await self._send(name, channel, waiting)
 
     async def _send(self, name: str, channel: Channel, waiting: _Waiting) -> None:

@@ -57,7 +57,7 @@ class Recorder:
         able = await self._able()
         begun = await self._world.store.write(lambda tx: self._begin(tx, task))
         if begun is not None:
-            outcome = await self._tell(task, lease, *begun, able=able)
+            outcome = await self._tell(lease, *begun, able=able)
             await insist(lambda: self._world.store.write(lambda tx: self._end(tx, task, lease, outcome)))
         self._world.notifier.changed()
 
@@ -95,12 +95,12 @@ class Recorder:
         Collecting(tx, self._now(), self._world).open_case(payment, CaseKind.REFUND_UNDECIDED, facts)
         tx.finish_task(task)
 
-    async def _tell(self, task: Task, lease: Lease, payment: Payment, refund: Refund, *, able: bool) -> _Outcome:
+    async def _tell(self, lease: Lease, payment: Payment, refund: Refund, *, able: bool) -> _Outcome:
         if not able:
             return _NotTold("the library system cannot be told to", unasked=True)
         if not self._may_write(lease):
             return _NotTold("the bridge was paused before it could ask", unasked=True)
-        if not await self._world.store.write(lambda tx: self._start(tx, task, refund)):
+        if not await self._world.store.write(lambda tx: self._start(tx, lease, refund)):
             return _NotTold("something happened meanwhile", unasked=True)
         ids: list[str] = []
         for order in _orders(payment, refund):
@@ -112,9 +112,10 @@ class Recorder:
             ids += answer.ids
         return _Told(tuple(ids))
 
-    def _start(self, tx: Transaction, task: Task, begun: Refund) -> bool:
-        payment, refund = tx.payment(task.payment_id), open_refund(tx, task.payment_id)
-        if payment is None or refund != begun or not tx.lock_patron(payment):
+    def _start(self, tx: Transaction, lease: Lease, begun: Refund) -> bool:
+        payment, refund = tx.payment(begun.payment_id), open_refund(tx, begun.payment_id)
+        # Whoever slept until the lease was over has no task any more that would go on from here.
+        if payment is None or refund != begun or not self._may_write(lease) or not tx.lock_patron(payment):
             return False
         take_step(tx, self._now(), refund, RefundStep.START, "library", {})
         return True

@@ -28,7 +28,7 @@ from tillbridge.service.library_port import (
 )
 from tillbridge.service.planning import surely_ended_at
 from tillbridge.service.ports import World
-from tillbridge.service.store_port import CreditState, Task, TaskKind, Transaction
+from tillbridge.service.store_port import CreditState, StoredCredit, Task, TaskKind, Transaction
 from tillbridge.service.weighing import reference_of
 
 REASON = "the till took the money back"
@@ -79,10 +79,10 @@ class Reverser:
     async def reverse(self, task: Task, lease: Lease) -> None:
         """Take a booking back that must be: look, store `reversing`, ask, and believe only a clear answer."""
         able = await self._able()
-        payment = await self._world.store.write(lambda tx: self._begin(tx, task))
+        payment = await self._world.store.write(lambda tx: self._begin(tx, task, lease))
         if payment is None:
             return
-        outcome = await self._taken_back(task, lease, payment) if able else _Again(NO_WAY, by_hand=True)
+        outcome = await self._taken_back(lease, payment) if able else _Again(NO_WAY, by_hand=True)
         await insist(lambda: self._world.store.write(lambda tx: self._end(tx, task, lease, outcome)))
         self._world.notifier.changed()
 
@@ -92,7 +92,10 @@ class Reverser:
         except Exception:  # noqa: BLE001 - whatever an adapter does wrong, the least is sure
             return False
 
-    def _begin(self, tx: Transaction, task: Task) -> Payment | None:
+    def _begin(self, tx: Transaction, task: Task, lease: Lease) -> Payment | None:
+        if not lease.good_for(0.0, self._now()):
+            # Another process has gone on by now, and would not know that the patron is locked once more.
+            return None
         payment = tx.payment(task.payment_id)
         if payment is not None and payment.booking is Booking.REVERSING:
             # It died on its way. What became of it shows when it is looked for.
@@ -106,7 +109,7 @@ class Reverser:
             return None
         return payment
 
-    async def _taken_back(self, task: Task, lease: Lease, payment: Payment) -> _Again | Sequence[str]:
+    async def _taken_back(self, lease: Lease, payment: Payment) -> _Again | Sequence[str]:
         """Take back what there is; return the references that are, or why it is not done."""
         found = await self._find(payment)
         if isinstance(found, _Again):
@@ -114,7 +117,7 @@ class Reverser:
         valid = [credit.reference for credit in found if not credit.void]
         if any(often > 1 for often in Counter(valid).values()):
             return _Again("the library system has more than one credit of the payment", by_hand=True)
-        if valid and not await self._world.store.write(lambda tx: self._start(tx, task, payment, valid)):
+        if valid and not await self._world.store.write(lambda tx: self._start(tx, lease, payment, valid)):
             return _Again("something happened meanwhile")
         refund = await self._world.store.read(lambda tx: _given_back(tx, payment)) if valid else None
         for reference in valid:
@@ -134,9 +137,12 @@ class Reverser:
             return found
         return _Again(getattr(found, "why", "the library system does not know the patron"))
 
-    def _start(self, tx: Transaction, task: Task, begun: Payment, valid: Sequence[str]) -> bool:
-        payment = tx.payment(task.payment_id)
-        if payment is None or payment.version != begun.version or not tx.lock_patron(payment):
+    def _start(self, tx: Transaction, lease: Lease, begun: Payment, valid: Sequence[str]) -> bool:
+        payment = tx.payment(begun.id)
+        # Whoever slept until the lease was over has no task any more that would go on from here.
+        if payment is None or payment.version != begun.version or not self._may_write(lease):
+            return False
+        if not tx.lock_patron(payment):
             return False
         collecting = Collecting(tx, self._now(), self._world)
         collecting.advance(payment, Done.REVERSAL_STARTED, "library", {"references": list(valid)})
@@ -156,31 +162,38 @@ class Reverser:
         if payment.booking not in (Booking.REVERSAL_DUE, Booking.REVERSING):
             tx.finish_task(task)
         elif isinstance(outcome, _Again):
-            self._again(tx, task, _due(collecting, payment, outcome.why), outcome)
+            self._again(tx, task, lease, _due(collecting, payment, outcome.why), outcome)
         else:
-            self._seen(tx, task, payment, outcome)
+            self._seen(tx, task, lease, payment, outcome)
         if lease.good_for(0.0, self._now()):
             # Whose lease is over leaves the patron locked: another process may be at work under that lock.
             tx.unlock_patron(payment, self._now())
 
-    def _seen(self, tx: Transaction, task: Task, payment: Payment, references: Sequence[str]) -> None:
+    def _seen(self, tx: Transaction, task: Task, lease: Lease, payment: Payment, references: Sequence[str]) -> None:
         """Take it that nothing of the payment stands any more, unless something is missing or may still arrive."""
         credits_, collecting = tx.credits(payment.id), Collecting(tx, self._now(), self._world)
         unseen = [credit for credit in credits_ if reference_of(payment, credit.n) not in references]
         ended_at = surely_ended_at(unseen, self._world.limits.surely_ended_s)
         if any(credit.state is CreditState.BOOKED for credit in unseen):
             missing = _Again("a credit that was booked is not there", by_hand=True)
-            self._again(tx, task, _due(collecting, payment, missing.why), missing)
+            self._again(tx, task, lease, _due(collecting, payment, missing.why), missing)
         elif self._now() < ended_at:
-            self._wait(tx, task, _due(collecting, payment, "a credit may still arrive"), ended_at)
+            self._wait(tx, task, lease, _due(collecting, payment, "a credit may still arrive"), ended_at)
         else:
             for credit in credits_:
                 if reference_of(payment, credit.n) in references:
                     tx.put_credit(payment.id, replace(credit, state=CreditState.VOIDED))
             collecting.reversal_seen(payment, {})
+            self._look_later(tx, payment, credits_)
             tx.finish_task(task)
 
-    def _again(self, tx: Transaction, task: Task, payment: Payment, again: _Again) -> None:
+    def _look_later(self, tx: Transaction, payment: Payment, credits_: Sequence[StoredCredit]) -> None:
+        """Look once more where a second credit of a number that was booked may still come: none may stand unseen."""
+        ended_at = surely_ended_at(credits_, self._world.limits.surely_ended_s)
+        if self._now() < ended_at:
+            tx.add_task(payment.id, TaskKind.LOOK_UP, ended_at)
+
+    def _again(self, tx: Transaction, task: Task, lease: Lease, payment: Payment, again: _Again) -> None:
         collecting, limits = Collecting(tx, self._now(), self._world), self._world.limits
         if again.by_hand:
             collecting.ask_for_void(payment, again.why)
@@ -189,12 +202,13 @@ class Reverser:
         if self._now() > _since(tx, payment) + limits.late_s:
             collecting.ask_for_void(payment, again.why)
         pauses = limits.booking_again_s
-        self._wait(tx, task, payment, self._now() + pauses[min(task.attempt, len(pauses) - 1)])
+        self._wait(tx, task, lease, payment, self._now() + pauses[min(task.attempt, len(pauses) - 1)])
 
-    def _wait(self, tx: Transaction, task: Task, payment: Payment, until: float) -> None:
+    def _wait(self, tx: Transaction, task: Task, lease: Lease, payment: Payment, until: float) -> None:
         tx.postpone_task(task, until, task.attempt + 1)
-        # To be looked at here, not there: both would do the same.
-        tx.drop_tasks(payment.id, TaskKind.LOOK_UP)
+        if lease.good_for(0.0, self._now()):
+            # To be looked at here, not there: both would do the same.
+            tx.drop_tasks(payment.id, TaskKind.LOOK_UP)
 
     def _may_write(self, lease: Lease) -> bool:
         needed_s = self._world.library.write_limit_s + self._world.limits.write_margin_s

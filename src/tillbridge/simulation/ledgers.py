@@ -157,13 +157,25 @@ def _why_library(stage: Stage, held: Held, less: Decimal) -> str:
         return "a person has settled as much by hand"
     if payment.id in stage.library.voided and less > 0:
         return "a librarian has voided a credit"
-    if payment.booking is Booking.REVERSED and _last(held, ("booking_reversal_seen",)) >= 0:
+    if _void_is_settled(held) and (payment.booking is Booking.REVERSED or less < 0):
         return "a person has said that it was taken back"
     if 0 < -less <= lacking_by_hand(stage, held):
         return "a person has said that money given back was recorded by hand"
     if payment.id in stage.library.overslept and less < 0:
         return "a process slept for too long with a credit in its hand"  # what remains, and is promised by nobody
     return ""
+
+
+def _void_is_settled(held: Held) -> bool:
+    """Tell whether a person has said that what had to be voided is, where the bridge had booked it or people had."""
+    if held.payment.booking is Booking.REVERSED:
+        return _last(held, ("booking_reversal_seen",)) >= 0
+    said = [event for event in held.events if event.kind == "settled"]
+    return held.payment.collection is Collection.REVERSED and any(_is_about_void(event) for event in said)
+
+
+def _is_about_void(event: Event) -> bool:
+    return event.facts.get("case") == CaseKind.VOID_BY_HAND
 
 
 def _settled_by_hand(held: Held) -> Decimal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy.exc import OperationalError
 
@@ -143,9 +144,19 @@ class Settlers:
         try:
             said = self._help(case, held) or await self._word(case, held)
             if said is not None:
-                await self._stage.fleet.call(lambda world: decide_case(world, case.id, said, second_look=False))
+                await self._say(case, said)
         except (Declined, GoneError, OperationalError) as no:
             self._stage.telling.say(f"case {case.id} ({case.kind}): {no}")
+
+    async def _say(self, case: Case, said: Word) -> None:
+        """Decide; a receipt that somebody has typed for another payment by mistake gets a mark of its own."""
+        try:
+            await self._stage.fleet.call(lambda world: decide_case(world, case.id, said, second_look=False))
+        except Declined as no:
+            if no.code != "receipt_used":
+                raise
+            marked = replace(said, receipt_number=f"{said.receipt_number} (case {case.id})")
+            await self._stage.fleet.call(lambda world: decide_case(world, case.id, marked, second_look=False))
 
     def _help(self, case: Case, held: Held | None) -> Word | None:
         """Do in the library system what the case asks for."""

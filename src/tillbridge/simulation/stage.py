@@ -297,7 +297,7 @@ class Stage:
         payments = {payment_id: held.payment for payment_id, held in self.known.items()}
         check_locks(locks, payments, self.given_since)
         for payment_id in locks.values():
-            idle = self._reverses_without_work(self.known[payment_id])
+            idle = payment_id not in self.given_since and self._reverses_without_work(self.known[payment_id])
             # Work is added without an event too, where a person lets it be looked at once more: read again.
             idle = idle and self._reverses_without_work(self.look(lambda c, about=payment_id: held_in(c, about)))  # type: ignore[misc]
             need(not idle, "a patron stays locked by a reversal that nobody works on")

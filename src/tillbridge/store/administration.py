@@ -115,7 +115,9 @@ class AdministrationStatements:
 
     def alarm_tried(self, alarm_id: int, at: float, *, delivered: bool) -> None:
         tried = {"attempts": t.alarm.c.attempts + 1, "tried_at": at, "done_at": at if delivered else None}
-        self._connection.execute(update(t.alarm).where(t.alarm.c.id == alarm_id).values(tried))
+        # Who slept while it told may say so when another one has told by then: that stays told.
+        waits = (t.alarm.c.id == alarm_id) & t.alarm.c.done_at.is_(None)
+        self._connection.execute(update(t.alarm).where(waits).values(tried))
 
     def end_alarm(self, alarm_id: int, at: float) -> None:
         self._connection.execute(update(t.alarm).where(t.alarm.c.id == alarm_id).values(done_at=at))

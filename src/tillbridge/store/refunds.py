@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from tillbridge.domain.lifecycle import RefundState
 from tillbridge.domain.refund import Refund, RefundLine
@@ -46,7 +46,8 @@ class RefundStatements:
 def _read(connection: Connection, which: ColumnElement[bool]) -> tuple[Refund, ...]:
     joined = t.refund.join(t.refund_line, (_line.payment_id == _refund.payment_id) & (_line.n == _refund.n))
     parts = (_line.charge_id, _line.amount_minor, _line.exact, _line.credit_n)
-    in_order = (_refund.payment_id, _refund.n, _line.credit_n, _line.charge_id)
+    # Ids are texts, and mostly numbers: the short ones are the earlier ones, as in the payment's lines.
+    in_order = (_refund.payment_id, _refund.n, _line.credit_n, func.length(_line.charge_id), _line.charge_id)
     rows: dict[tuple[str, int], list[Any]] = {}
     for row in connection.execute(select(t.refund, *parts).select_from(joined).where(which).order_by(*in_order)):
         rows.setdefault((row.payment_id, row.n), []).append(row)
