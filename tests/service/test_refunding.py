@@ -564,13 +564,33 @@ async def test_a_process_that_slept_leaves_what_another_one_has_still_to_tell(
     assert library.given_back() == 3
 
 
-async def test_nothing_is_asked_where_the_lease_is_nearly_over(able: Bench, library: KeyedLibrary) -> None:
+async def test_a_library_system_that_never_answers_is_given_up_and_told_again(
+    able: Bench, library: KeyedLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = await booked(able, "3")
+    await ask(able, payment)
+    await given(able, payment)
+    with monkeypatch.context() as silent:
+        silent.setattr(library, "write_limit_s", 0.01 - able.world.limits.write_hang_s)
+        silent.setattr(library, "refund", lambda _: asyncio.Event().wait())
+        await able.work()
+    assert await state(able, payment) is RefundState.UNKNOWN
+    (event, _) = (await able.store.read(lambda tx: tx.history(payment.id)))[-1]
+    assert event.facts["why"] == "the adapter failed: TimeoutError"
+    await able.wait_and_work(5)
+    assert (await state(able, payment), library.given_back()) == (RefundState.RECORDED, 3)
+
+
+@pytest.mark.parametrize("left_s", [20, 30.5])
+async def test_nothing_is_asked_where_the_lease_is_nearly_over(
+    able: Bench, library: KeyedLibrary, left_s: float
+) -> None:
     payment = await booked(able, "3")
     await ask(able, payment)
     await given(able, payment)
     reached, go_on = paused(library, "learn")
     working = await begun(able, "slow", reached)
-    able.clock.advance(able.world.limits.lease_s - 20)
+    able.clock.advance(able.world.limits.lease_s - left_s)
     go_on.set()
     await working
     assert library.refunds == []

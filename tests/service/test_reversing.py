@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from decimal import Decimal
 
@@ -293,12 +294,45 @@ async def test_a_process_that_slept_past_its_lease_does_no_harm_when_it_goes_on(
     await need_reversed(able, library, payment)
 
 
-async def test_nothing_is_asked_where_the_lease_is_nearly_over(able: Bench, library: KeyedLibrary) -> None:
+async def test_a_process_that_slept_before_it_began_leaves_the_patron_to_the_others(
+    able: Bench, library: KeyedLibrary
+) -> None:
+    payment = await booked(able, "3")
+    await taken_back(able, payment)
+    (task,) = await able.due(owner="slow")
+    able.clock.advance(able.world.limits.lease_s + 1)
+    library.abilities = PLAIN
+    await able.work()
+    assert await able.kinds() == [CaseKind.VOID_BY_HAND]
+    library.abilities = EVERYTHING
+    await able.do(task)
+    assert (library.reversals, await locks(able)) == ([], {})
+
+
+async def test_a_library_system_that_never_answers_is_given_up_and_asked_again(
+    able: Bench, library: KeyedLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = await booked(able, "3")
+    await taken_back(able, payment)
+    with monkeypatch.context() as silent:
+        silent.setattr(library, "write_limit_s", 0.01 - able.world.limits.write_hang_s)
+        silent.setattr(library, "reverse", lambda _: asyncio.Event().wait())
+        await able.work()
+    (event, _) = (await able.store.read(lambda tx: tx.history(payment.id)))[-1]
+    assert (event.kind, event.facts["why"]) == ("booking_reversal_unclear", "the adapter failed: TimeoutError")
+    await able.wait_and_work(5)
+    await need_reversed(able, library, payment)
+
+
+@pytest.mark.parametrize("left_s", [20, 30.5])
+async def test_nothing_is_asked_where_the_lease_is_nearly_over(
+    able: Bench, library: KeyedLibrary, left_s: float
+) -> None:
     payment = await booked(able, "3")
     await taken_back(able, payment)
     reached, go_on = paused(library, "credits_of")
     working = await begun(able, "slow", reached)
-    able.clock.advance(able.world.limits.lease_s - 20)
+    able.clock.advance(able.world.limits.lease_s - left_s)
     go_on.set()
     await working
     assert library.reversals == []
