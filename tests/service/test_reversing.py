@@ -309,6 +309,24 @@ async def test_a_process_that_slept_before_it_began_leaves_the_patron_to_the_oth
     assert (library.reversals, await locks(able)) == ([], {})
 
 
+async def test_a_process_that_slept_while_it_looked_takes_no_look_from_the_case_that_was_opened(
+    able: Bench, library: KeyedLibrary
+) -> None:
+    payment = await booked(able, "3")
+    await taken_back(able, payment)
+    reached, go_on = paused(library, "credits_of")
+    working = await begun(able, "slow", reached)
+    able.clock.advance(able.world.limits.lease_s + 1)
+    library.abilities = PLAIN
+    await able.work()
+    follows = await tasks(able)
+    assert (payment.id, TaskKind.LOOK_UP) in follows
+    go_on.set()
+    await working
+    assert (await tasks(able), library.reversals) == (follows, [])
+    assert await able.kinds() == [CaseKind.VOID_BY_HAND]
+
+
 async def test_a_library_system_that_never_answers_is_given_up_and_asked_again(
     able: Bench, library: KeyedLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -337,6 +355,24 @@ async def test_nothing_is_asked_where_the_lease_is_nearly_over(
     await working
     assert library.reversals == []
     assert (await able.payment(payment.id)).booking is Booking.REVERSAL_DUE
+    await able.wait_and_work(5)
+    await need_reversed(able, library, payment)
+
+
+async def test_the_second_credit_waits_where_the_lease_is_nearly_over(able: Bench, library: KeyedLibrary) -> None:
+    payment = await collected(able, "3", "4")
+    library.owes("1", "5")
+    library.faults.append("refused")
+    await able.work()
+    await decide(able, CaseKind.REFUSED_BY_LIBRARY, Action.BOOK)
+    await able.work()
+    await taken_back(able, payment)
+    reached, go_on = paused(library, "reverse")
+    working = await begun(able, "slow", reached)
+    able.clock.advance(able.world.limits.lease_s - 20)
+    go_on.set()
+    await working
+    assert (len(library.reversals), (await able.payment(payment.id)).booking) == (1, Booking.REVERSAL_DUE)
     await able.wait_and_work(5)
     await need_reversed(able, library, payment)
 

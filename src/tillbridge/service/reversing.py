@@ -140,9 +140,8 @@ class Reverser:
     def _start(self, tx: Transaction, lease: Lease, begun: Payment, valid: Sequence[str]) -> bool:
         payment = tx.payment(begun.id)
         # Whoever slept until the lease was over has no task any more that would go on from here.
-        if payment is None or payment.version != begun.version or not self._may_write(lease):
-            return False
-        if not tx.lock_patron(payment):
+        ours = payment is not None and payment.version == begun.version and self._may_write(lease)
+        if payment is None or not ours or not tx.lock_patron(payment):
             return False
         collecting = Collecting(tx, self._now(), self._world)
         collecting.advance(payment, Done.REVERSAL_STARTED, "library", {"references": list(valid)})
