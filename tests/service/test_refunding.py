@@ -11,7 +11,7 @@ import pytest
 
 from support.fakes import OWN_ERROR, TIMED_OUT, report
 from support.keyed import EVERYTHING, KeyedLibrary
-from support.steps import begun, collected, decide, locks, paused, tasks, the_case
+from support.steps import begun, booked_in_two, collected, decide, locks, paused, tasks, the_case
 from support.worlds import Bench
 from tillbridge.domain.lifecycle import Booking, Collection, RefundState
 from tillbridge.domain.payment import Payment
@@ -599,12 +599,7 @@ async def test_nothing_is_asked_where_the_lease_is_nearly_over(
 
 
 async def test_the_second_part_waits_where_the_lease_is_nearly_over(able: Bench, library: KeyedLibrary) -> None:
-    payment = await collected(able, "3", "4")
-    library.owes("1", "5")
-    library.faults.append("refused")
-    await able.work()
-    await decide(able, CaseKind.REFUSED_BY_LIBRARY, Action.BOOK)
-    await able.work()
+    payment = await booked_in_two(able)
     await ask(able, payment)
     await given(able, payment)
     reached, go_on = paused(library, "refund")

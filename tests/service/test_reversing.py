@@ -11,7 +11,7 @@ import pytest
 
 from support.fakes import OWN_ERROR, TIMED_OUT, report
 from support.keyed import EVERYTHING, KeyedLibrary
-from support.steps import begun, collected, credits_of, decide, locks, paused, tasks, the_case
+from support.steps import begun, booked_in_two, collected, credits_of, decide, locks, paused, tasks, the_case
 from support.worlds import Bench
 from tillbridge.domain.lifecycle import Booking, Collection
 from tillbridge.domain.payment import Payment
@@ -360,12 +360,7 @@ async def test_nothing_is_asked_where_the_lease_is_nearly_over(
 
 
 async def test_the_second_credit_waits_where_the_lease_is_nearly_over(able: Bench, library: KeyedLibrary) -> None:
-    payment = await collected(able, "3", "4")
-    library.owes("1", "5")
-    library.faults.append("refused")
-    await able.work()
-    await decide(able, CaseKind.REFUSED_BY_LIBRARY, Action.BOOK)
-    await able.work()
+    payment = await booked_in_two(able)
     await taken_back(able, payment)
     reached, go_on = paused(library, "reverse")
     working = await begun(able, "slow", reached)

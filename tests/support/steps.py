@@ -42,6 +42,17 @@ async def collected(bench: Bench, *owed: str, **request: object) -> Payment:
     return await bench.payment(payment.id)
 
 
+async def booked_in_two(bench: Bench) -> Payment:
+    """Let a payment of two charges be booked by two credits: the first charge had grown meanwhile."""
+    payment = await collected(bench, "3", "4")
+    bench.library.owes("1", "5")
+    bench.library.faults.append("refused")
+    await bench.work()
+    await decide(bench, CaseKind.REFUSED_BY_LIBRARY, Action.BOOK)
+    await bench.work()
+    return await bench.payment(payment.id)
+
+
 async def decide(bench: Bench, kind: CaseKind, action: Action, **more: str) -> None:
     """Let a person decide the one open case of this kind."""
     word = Word(action, "sari", "I have looked", more.get("receipt"), more.get("patron"))
