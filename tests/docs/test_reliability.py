@@ -57,3 +57,11 @@ def test_a_bug_that_was_not_found_is_not_counted(repository: Path, tmp_path: Pat
         repository, tmp_path, ("canary", [{"bug": "b", "rule": "r", "seeds": 3, "limit": 200, "found": found}])
     )
     assert f"{int(found)} of 1 were found." in page
+
+
+def test_changes_that_were_not_found_are_told_module_by_module(repository: Path, tmp_path: Path) -> None:
+    counts = {"mutants": 4, "found_by_types": 1, "found_by_tests": 2, "not_found": 1}
+    page = written(repository, tmp_path, ("mutants", counts | {"score": "75.0 %", "modules": {"domain.money": counts}}))
+    assert "| not found | 1 |" in page
+    assert "| score | 75.0 % |" in page
+    assert "| domain.money | 4 | 1 | 2 | 1 |" in page

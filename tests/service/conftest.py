@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,3 +40,13 @@ def able(library: KeyedLibrary, tmp_path: Path) -> Iterator[Bench]:
     """A world whose library system has every ability."""
     with open_bench(tmp_path, library=library) as made:
         yield made
+
+
+@pytest.fixture
+def far_east() -> Iterator[None]:
+    """A machine where it is tomorrow already."""
+    with pytest.MonkeyPatch.context() as there:
+        there.setenv("TZ", "Pacific/Kiritimati")
+        time.tzset()
+        yield
+    time.tzset()

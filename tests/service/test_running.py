@@ -3,8 +3,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -346,16 +345,6 @@ async def test_sealing_makes_up_for_days_on_which_nobody_ran(bench: Bench) -> No
     await bench.wait_and_work(4 * 86_400)
     assert next(row.day for row in await rows(bench, t.seal)) == "2027-01-15"
     assert len(await rows(bench, t.seal)) == 4
-
-
-@pytest.fixture
-def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A machine where it is tomorrow already."""
-    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.usefixtures("far_east")

@@ -16,8 +16,8 @@ from tillbridge.service.findings import Finding
 from tillbridge.service.people_port import Deed
 from tillbridge.store.transaction import SqlTransaction
 
-_SENTENCE = re.compile(r"(?!XX)(?![a-z']+[ ,?]).*[a-z]{2}.*", re.DOTALL)
-"""Begins with a capital letter or with the name of something, and is not shouted."""
+_SENTENCE = re.compile(r"(?![a-z']+[ ,?])(?![A-Z]{2,}[a-z]).*[a-z]{2}.*", re.DOTALL)
+"""Begins with one capital letter or with the name of something, and is not shouted."""
 _NEED_A_REASON = frozenset({Heard.GIVEN_UP, Heard.LOST, Heard.NEVER_SENT})
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
