@@ -59,6 +59,7 @@ LOOKED_AT_CLOSELY = {
     "payment",
     "refund",
     "refund-asked",
+    "refund-given",
 }
 """Those that are taken on every screen; of the others each is on the desk's screen alone."""
 
