@@ -11,9 +11,9 @@ from pathlib import Path
 
 import uvloop
 
-from tillbridge.cli.serve import log_as_json
 from tillbridge.composition import opened
 from tillbridge.listening import listening_socket
+from tillbridge.operation.logs import log_as_json
 from tillbridge.service.ports import Limits
 from tillbridge.settings import read_settings
 from tillbridge.web.app import make_app

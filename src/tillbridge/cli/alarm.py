@@ -9,10 +9,10 @@ from pathlib import Path
 
 import typer
 
-from tillbridge.cli.serve import SettingsOption, log_as_json
-from tillbridge.cli.telling import told
+from tillbridge.cli.telling import SettingsOption, told
 from tillbridge.composition import alarms_of
 from tillbridge.errors import SettingsError
+from tillbridge.operation.logs import log_as_json
 from tillbridge.service.alarm_port import AlarmMessage, Alarms
 from tillbridge.service.alarming import try_channel
 from tillbridge.settings import read_settings

@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tillbridge.cli.serve import SettingsOption
-from tillbridge.cli.telling import ByOption, columns, known_branch, moment, plain, told
+from tillbridge.cli.telling import ByOption, SettingsOption, columns, known_branch, moment, plain, told
 from tillbridge.composition import database_of
 from tillbridge.product_file import parse_product_map
 from tillbridge.service.administration_port import BranchSwitch, ProductMapVersion

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from tillbridge.cli.findings import directions, print_document, print_sum, print_table
-from tillbridge.cli.serve import SettingsOption
+from tillbridge.cli.telling import SettingsOption
 from tillbridge.composition import installed
 from tillbridge.errors import SettingsError
 from tillbridge.service.checking import check as look

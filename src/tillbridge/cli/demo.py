@@ -16,7 +16,6 @@ from typing import Annotated
 import typer
 import uvloop
 
-from tillbridge.cli.serve import log_as_json
 from tillbridge.demo.once import CARD, walk
 from tillbridge.demo.past import let_a_morning_pass
 from tillbridge.demo.people import CLERKS, PASSWORD, STAFF, hire
@@ -24,7 +23,7 @@ from tillbridge.demo.setup import BRANCH, BRANCHES
 from tillbridge.demo.show import told
 from tillbridge.demo.stage import Stage, set_stage
 from tillbridge.errors import TillbridgeError
-from tillbridge.operation.logs import Level, log_from
+from tillbridge.operation.logs import Level, log_as_json, log_from
 
 REGISTER = BRANCHES[BRANCH][1]["10"]
 

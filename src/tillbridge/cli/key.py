@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tillbridge.cli.serve import SettingsOption
-from tillbridge.cli.telling import ByOption, columns, known_branch, moment, plain, told
+from tillbridge.cli.telling import ByOption, SettingsOption, columns, known_branch, moment, plain, told
 from tillbridge.composition import database_of
 from tillbridge.errors import SettingsError
 from tillbridge.service.administration_port import ApiKey, Scope

@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tillbridge.cli.serve import SettingsOption
-from tillbridge.cli.telling import ByOption, columns, moment, plain, told
+from tillbridge.cli.telling import ByOption, SettingsOption, columns, moment, plain, told
 from tillbridge.composition import database_of
 from tillbridge.domain.product_map import Difference, ProductMap, differences
 from tillbridge.errors import SettingsError

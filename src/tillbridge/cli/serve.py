@@ -13,16 +13,15 @@ from typing import Annotated
 import typer
 import uvloop
 
+from tillbridge.cli.telling import SettingsOption
 from tillbridge.composition import opened
 from tillbridge.errors import SettingsError
 from tillbridge.listening import listening_socket, why_not_listening
-from tillbridge.operation.logs import Level, write_log
+from tillbridge.operation.logs import Level, log_as_json
 from tillbridge.reloading import reload_when_told
 from tillbridge.settings import SettingsFile, read_settings
 from tillbridge.web.app import make_app
 from tillbridge.web.serving import serving
-
-SettingsOption = Annotated[Path, typer.Option("--settings", help="The settings file (TOML)")]
 
 
 def serve(
@@ -40,11 +39,6 @@ def serve(
     except (SettingsError, OSError) as error:
         typer.echo(f"tillbridge serve: {error}", err=True)
         raise typer.Exit(2) from error
-
-
-def log_as_json(level: Level = Level.INFO) -> None:
-    """Write one JSON object a line to stderr."""
-    write_log(sys.stderr, level)
 
 
 async def _serve(file: SettingsFile, host: str | None, port: int | None) -> None:

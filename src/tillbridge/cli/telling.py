@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from tillbridge.settings import SettingsFile
 
 WHO_LIMIT = 200
 
+SettingsOption = Annotated[Path, typer.Option("--settings", help="The settings file (TOML)")]
 ByOption = Annotated[str, typer.Option("--by", metavar="WHO", help="Who does it, for whoever reads it later")]
 
 

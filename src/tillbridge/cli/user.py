@@ -10,8 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from tillbridge.cli.asking import PasswordFileOption, PasswordStdinOption, asked_password
-from tillbridge.cli.serve import SettingsOption
-from tillbridge.cli.telling import ByOption, columns, known_branch, moment, plain, told
+from tillbridge.cli.telling import ByOption, SettingsOption, columns, known_branch, moment, plain, told
 from tillbridge.composition import database_of
 from tillbridge.errors import SettingsError
 from tillbridge.service import staff

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from tillbridge.cli.serve import SettingsOption
+from tillbridge.cli.telling import SettingsOption
 from tillbridge.composition import database_of
 from tillbridge.errors import SettingsError
 from tillbridge.settings import read_settings

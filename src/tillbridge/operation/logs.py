@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import atexit
 import logging
+import sys
 from enum import StrEnum
-from typing import TextIO
 
 import structlog
 from structlog.typing import Processor
@@ -40,9 +40,9 @@ PROCESSORS: tuple[Processor, ...] = (
 )
 
 
-def write_log(out: TextIO, level: Level) -> None:
-    """Write the log of the whole process there, until the process ends."""
-    writer = LineWriter(out)
+def log_as_json(level: Level = Level.INFO) -> None:
+    """Write the log of the whole process to stderr, one JSON object a line, until the process ends."""
+    writer = LineWriter(sys.stderr)
     atexit.register(writer.close)
     log_to(writer, level)
     logging.basicConfig(handlers=[Elsewhere()], level=logging.WARNING)

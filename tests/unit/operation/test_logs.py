@@ -17,8 +17,8 @@ from tillbridge.operation.logs import Elsewhere, Level
 
 PROGRAM = """
 import logging, sys, structlog
-from tillbridge.operation.logs import Level, write_log
-write_log(sys.stderr, Level.INFO)
+from tillbridge.operation.logs import log_as_json
+log_as_json()
 structlog.get_logger().info("first", payment_id="A")
 structlog.get_logger().debug("too light")
 logging.getLogger("uvicorn.error").warning("%s is wrong", "21000001")

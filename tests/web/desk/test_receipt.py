@@ -18,7 +18,8 @@ from support.staff import Colleague, signed_in
 from support.steps import at_register, collected, unknown
 from tillbridge.domain.lifecycle import CANCELLED_TILL, PAID_CLERK
 from tillbridge.service.people_port import Role
-from tillbridge.web.desk.receipt_pdf import Receipt, receipt_pdf
+from tillbridge.web.desk.receipt_copy import Receipt
+from tillbridge.web.desk.receipt_pdf import receipt_pdf
 
 LETTERS = "Åäö Šž áčđŋŧž Čáhci Ǥuolli Ǯ Война и мир Ёлка €"
 NOON = datetime(2027, 1, 15, 12, tzinfo=UTC)

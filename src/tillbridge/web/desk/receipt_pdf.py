@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from fpdf import FPDF
 from fpdf.enums import Align, XPos, YPos
 from fpdf.fonts import TTFFont
+
+from tillbridge.web.desk.receipt_copy import Receipt
 
 FONTS = Path(__file__).parent.parent / "fonts" / "vendor" / "dejavu"
 FAMILY, BOLD = "DejaVu", "B"
@@ -19,19 +20,6 @@ ROLL_MM = 4000.0
 ROW_MM, GAP_MM = 4.2, 2.5
 SIZE_PT, LARGE_PT = 9, 12
 AMOUNT_MM, LABEL_MM = 22.0, 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """Hold what stands on a copy of a receipt, in the reader's language: the page and the PDF show the same."""
-
-    language: str
-    heading: str
-    notes: tuple[str, ...]
-    lines: tuple[tuple[str, str], ...]
-    sums: tuple[tuple[str, str], ...]
-    facts: tuple[tuple[str, str], ...]
-    counts: str
 
 
 def receipt_pdf(receipt: Receipt, made_at: datetime) -> bytes:

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Load a command's module once somebody asks for the command: all of them together take seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_group
+
+ADAPTER_COMMANDS = "tillbridge.commands"
+"""Entry points by which an adapter brings commands of its own."""
+
+OWN = {
+    "serve": "tillbridge.cli.serve:serve",
+    "check": "tillbridge.cli.check:check",
+    "pay": "tillbridge.cli.pay:pay",
+    "demo": "tillbridge.cli.demo:demo",
+    "verify-history": "tillbridge.cli.verify_history:verify_history",
+    "simulate": "tillbridge.cli.simulate:simulate",
+    "till": "tillbridge.simulators.till.cli:till",
+    "demo-library": "tillbridge.simulators.library.cli:demo_library",
+    "alarm": "tillbridge.cli.alarm:alarm",
+    "branch": "tillbridge.cli.branch:branch",
+    "conformance": "tillbridge.cli.conformance:app",
+    "key": "tillbridge.cli.key:key",
+    "products": "tillbridge.cli.products:products",
+    "user": "tillbridge.cli.user:user",
+}
+"""Our commands in the order in which they are listed, and where each is."""
+
+
+class Commands(TyperGroup):
+    """A group whose commands are loaded when they are asked for: ours, and those that adapters bring."""
+
+    def __init__(self, **settings: Any) -> None:
+        own = [EntryPoint(name, where, ADAPTER_COMMANDS) for name, where in OWN.items()]
+        adapters = entry_points(group=ADAPTER_COMMANDS)
+        super().__init__(**settings | {"commands": LoadedWhenAsked({each.name: each for each in (*own, *adapters)})})
+
+
+class LoadedWhenAsked(Mapping[str, Any]):
+    """Map the name of a command to the command; to list the names loads none."""
+
+    def __init__(self, places: Mapping[str, EntryPoint]) -> None:
+        self._places = places
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the command of this name; raise KeyError where there is none."""
+        if name not in self._loaded:
+            self._loaded[name] = _command(name, self._places[name].load())
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+def _command(name: str, found: Any) -> Any:
+    """Let typer make a command of a function, or a group of an application."""
+    around = typer.Typer()
+    if isinstance(found, typer.Typer):
+        around.add_typer(found, name=name)
+    else:
+        around.command(name)(found)
+    return get_group(around).commands[name]

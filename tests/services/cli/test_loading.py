@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A command loads what it needs itself, so that a small one answers at once."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from tillbridge.cli import app
+
+LISTING = """
+import sys
+from tillbridge.cli import app
+app(sys.argv[1:], standalone_mode=False)
+print("loaded:", *sys.modules)
+"""
+HEAVY = {
+    "alembic",
+    "fastapi",
+    "fpdf",
+    "sqlalchemy",
+    "tillbridge.composition",
+    "tillbridge.simulation",
+    "tillbridge.web",
+}
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    command = [sys.executable, "-c", LISTING, *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    return set(ran.stdout.rpartition("loaded:")[2].split())
+
+
+@pytest.mark.parametrize("arguments", [["pay", "--help"], ["till", "--help"], ["ceepos", "--help"]])
+def test_what_is_no_bridge_loads_nothing_of_one(arguments: list[str]) -> None:
+    assert loaded_by(*arguments) & HEAVY == set()
+
+
+def test_what_asks_the_database_alone_loads_no_pages() -> None:
+    assert loaded_by("key", "list", "--help") & {"fastapi", "fpdf", "tillbridge.web"} == set()
+
+
+def test_a_bridge_loads_what_sets_a_receipt_when_somebody_wants_one() -> None:
+    loaded = loaded_by("serve", "--help")
+    assert "tillbridge.web.desk.receipts" in loaded
+    assert "fpdf" not in loaded
+
+
+def test_a_slip_of_the_pen_in_a_name_is_answered_with_names_that_there_are() -> None:
+    ran = CliRunner().invoke(app, ["serv"])
+    assert ran.exit_code == 2
+    assert "Did you mean 'serve'" in ran.output
+
+
+def test_the_help_lists_every_command_with_what_it_is_for() -> None:
+    ran = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"})
+    names = typer.main.get_group(app).commands
+    assert {"serve", "demo-library", "key", "ceepos"} <= names.keys()
+    for name, command in names.items():
+        first_line = (command.help or "?").splitlines()[0]
+        assert re.search(rf"^│ {name} +{re.escape(first_line)}", ran.output, re.MULTILINE)
