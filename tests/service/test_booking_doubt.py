@@ -259,12 +259,14 @@ async def test_booking_8_what_was_booked_is_to_be_voided_by_hand_and_seen_void(b
     await bench.work()
     assert (await bench.payment(payment.id)).booking is Booking.REVERSED
     assert await bench.cases() == []
+    assert await tasks(bench) == set()
 
 
 async def test_booking_8_a_person_may_say_that_it_was_taken_back(bench: Bench) -> None:
     payment = await collected(bench, "3")
     await bench.work()
     await bench.report(report(payment.id, "cancelled"))
+    assert (await the_case(bench, CaseKind.VOID_BY_HAND)).facts == {"reference": payment.reference}
     await decide(bench, CaseKind.VOID_BY_HAND, Action.SETTLED)
     assert (await bench.payment(payment.id)).booking is Booking.REVERSED
     assert await tasks(bench) == set()

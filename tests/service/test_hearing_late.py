@@ -267,6 +267,7 @@ async def test_hearing_12_a_payment_taken_by_hand_is_booked_like_any_other(bench
     await bench.work()
     done = await bench.payment(payment.id)
     assert (done.standing, done.receipt_number, done.booking) == (PAID_CLERK, "4711", Booking.BOOKED)
+    assert done.collected_minor == 300
     assert bench.till.orders == []
     assert [credit.state for credit in await credits_of(bench, payment)] == [CreditState.BOOKED]
     assert await locks(bench) == {}

@@ -13,7 +13,7 @@ from support.fakes import OWN_ERROR, TIMED_OUT, report
 from support.keyed import EVERYTHING, KeyedLibrary
 from support.steps import begun, booked_in_two, collected, decide, locks, paused, tasks, the_case
 from support.worlds import Bench
-from tillbridge.domain.lifecycle import Booking, Collection, RefundState
+from tillbridge.domain.lifecycle import Booking, Collection, Heard, RefundState
 from tillbridge.domain.payment import Payment
 from tillbridge.domain.refund import Refund
 from tillbridge.errors import Declined
@@ -166,6 +166,34 @@ async def test_money_may_be_given_back_at_another_register(able: Bench, library:
     await able.work()
     assert (refund.branch, refund.register, refund.library_register_id) == ("MPL", "20", "5")
     assert (library.refunds[0].branch, library.refunds[0].register_id) == ("MPL", "5")
+
+
+async def test_a_receipt_is_asked_for_among_those_of_the_server_where_the_money_was_given_back(
+    able: Bench, library: KeyedLibrary
+) -> None:
+    """Two register servers number their receipts each for itself."""
+    able.world = replace(
+        able.world,
+        branches={**able.world.branches, "MPL": Branch("country", {"20": "Kassa"})},
+        registers={**able.world.registers, "country": able.till},
+    )
+    other = await booked(able, "3")
+    library.add_charge("9", "4")
+    payment = await able.start(charges=(Chosen("9"),))
+    await able.work()
+    await able.report(report(payment.id, "paid", receipt="8888"))
+    await able.work()
+    await ask(able, payment, branch="MPL", register="20")
+    refund = await given(able, payment, receipt=other.receipt_number or "")
+    assert (refund.state, refund.register_server) == (RefundState.DUE, "country")
+
+
+async def test_what_is_asked_for_stands_in_the_history_line_by_line(able: Bench) -> None:
+    payment = await booked(able, "3", "4.335")
+    await ask(able, payment)
+    facts = await able.store.read(lambda tx: [event.facts for event, _ in tx.history(payment.id)][-1])
+    assert facts["lines"] == [["1", 300, "3"], ["2", 434, "4.335"]]
+    assert (facts["refund"], facts["total_minor"], facts["why"]) == (1, 734, "charged in error")
 
 
 NO = [
@@ -321,7 +349,7 @@ async def test_nothing_is_decided_twice(able: Bench) -> None:
     for again in (given(able, payment), withdraw_refund(able.world, payment.id, 1, "sari", "no")):
         with pytest.raises(Declined) as no:
             await again
-        assert no.value.code == "refund_decided"
+        assert (no.value.code, no.value.facts) == ("refund_decided", {"refund": 1})
     with pytest.raises(Declined) as no:
         await given(able, payment, 2)
     assert no.value.code == "no_such_refund"
@@ -691,6 +719,9 @@ async def test_a_payment_whose_charges_are_owed_again_is_taken_back_as_a_whole(
     await able.work()
     stored = await able.payment(payment.id)
     assert (str(stored.standing), stored.booking) == ("reversed by clerk", Booking.REVERSED)
+    history = await able.store.read(lambda tx: [event for event, _ in tx.history(payment.id)])
+    (heard,) = [event.facts for event in history if event.kind == Heard.GIVEN_BACK]
+    assert (heard["receipt"], heard["why"]) == ("9001", "charged in error")
     assert [library.charges[charge].owed for charge in ("1", "2")] == [3, 4]
     assert library.refunds == []
     assert await able.cases() == []

@@ -125,6 +125,7 @@ async def test_resolving_one_case_leaves_the_others_of_the_payment_open(bench: B
     assert await bench.kinds() == [CaseKind.NOT_APPLIED]
     await decide(bench, CaseKind.NOT_APPLIED, Action.SETTLED)
     assert (await bench.payment(payment.id)).booking is Booking.NONE
+    assert await tasks(bench) == set()  # nobody looks after it any more
     await check(bench)
 
 
@@ -136,6 +137,8 @@ async def test_resolving_another_patron_is_kept_where_another_case_is_still_open
     await bench.report(report(payment.id, "paid", total=100))
     await decide(bench, CaseKind.PATRON_GONE, Action.OTHER_PATRON, patron="6")
     assert await bench.kinds() == [CaseKind.SUM_DIFFERS]
+    settled = await bench.store.read(lambda tx: [event.facts for event, _ in tx.history(payment.id)][-1])
+    assert (settled["case"], settled["patron"]) == (CaseKind.PATRON_GONE, "6")
     await decide(bench, CaseKind.SUM_DIFFERS, Action.BOOK)
     await bench.work()
     stands = await bench.payment(payment.id)
