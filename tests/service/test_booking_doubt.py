@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from support.fakes import report
-from support.steps import at_register, collected, decide, locks, tasks, the_case
+from support.steps import at_register, collected, decide, locks, rows, tasks, the_case
 from support.worlds import Bench
 from tillbridge.domain.lifecycle import Booking, Collection
 from tillbridge.domain.payment import Payment
@@ -15,6 +15,7 @@ from tillbridge.errors import Declined
 from tillbridge.service.resolving import Action
 from tillbridge.service.starting import Chosen
 from tillbridge.service.store_port import CaseKind, TaskKind
+from tillbridge.store import tables as t
 
 
 @pytest.mark.parametrize("fault", ["kept", "error_kept", "raises"])
@@ -298,3 +299,49 @@ async def _collected_two(bench: Bench) -> Payment:
     await bench.work()
     await bench.report(report(payment.id, "paid"))
     return payment
+
+
+async def pauses(bench: Bench, kind: TaskKind, times: int) -> list[float]:
+    """Return after how long the task of this kind is due again and again, each time from the last."""
+    found = []
+    for _ in range(times):
+        (due_at,) = [row.due_at for row in await rows(bench, t.task) if row.kind == kind]
+        found.append(due_at - bench.clock.now())
+        await bench.wait_and_work(found[-1])
+    return found
+
+
+async def test_a_library_system_that_is_away_is_asked_ever_more_seldom(bench: Bench) -> None:
+    await collected(bench, "3")
+    bench.library.away = "no connection"
+    await bench.work()
+    assert await pauses(bench, TaskKind.BOOK, 6) == [5, 30, 120, 600, 600, 600]
+
+
+async def test_what_may_still_come_is_looked_for_ever_more_seldom_and_last_when_it_has_surely_ended(
+    bench: Bench,
+) -> None:
+    await collected(bench, "3")
+    bench.library.faults.append("late")
+    await bench.work()
+    assert await pauses(bench, TaskKind.LOOK_UP, 4) == [5, 30, 120, 600 - 155]
+
+
+async def test_every_repetition_of_a_booking_is_counted(bench: Bench) -> None:
+    await collected(bench, "3")
+    bench.library.faults.extend(["never"] * 3)
+    await bench.work()
+    for times in (1, 2, 3):
+        assert [row.attempt for row in await rows(bench, t.task) if row.kind == TaskKind.BOOK] == [times]
+        await bench.wait_and_work(600)
+
+
+async def test_a_case_that_is_settled_there_is_looked_at_once_an_hour(bench: Bench) -> None:
+    await collected(bench, "3")
+    bench.library.faults.append("unapplied")
+    await bench.work()
+    before = bench.library.reads
+    await bench.wait_and_work(3599)
+    assert bench.library.reads == before
+    await bench.wait_and_work(1)
+    assert bench.library.reads == before + 2

@@ -219,6 +219,27 @@ async def test_a_case_about_one_of_several_credits_stays_open_until_that_one_is_
     assert (await bench.payment(payment.id)).booking is Booking.BLOCKED
 
 
+async def test_the_rest_is_booked_at_once_where_a_look_finds_the_credit_in_doubt(bench: Bench) -> None:
+    payment = await changed(bench)
+    bench.library.faults.append("kept")
+    (book,) = await bench.due()
+    await bench.do(book)
+    await bench.work()
+    assert (await bench.payment(payment.id)).booking is Booking.BOOKED
+    assert sent(bench) == ["1 3", "2 4"]
+
+
+async def test_a_case_of_every_kind_that_is_answered_there_is_answered_by_one_look(bench: Bench) -> None:
+    payment = await not_applied(bench)
+    await bench.store.write(lambda tx: tx.open_case(CaseKind.WRONG_CREDIT, payment.id, 1.0, {}))
+    await bench.store.write(lambda tx: tx.open_case(CaseKind.BOOKED_TWICE, payment.id, 1.0, {}))
+    apply_by_hand(bench)
+    await decide(bench, CaseKind.NOT_APPLIED, Action.LOOK)
+    await bench.work()
+    assert (await bench.payment(payment.id)).booking is Booking.BOOKED
+    assert await bench.cases() == []
+
+
 async def test_a_credit_that_is_not_there_any_more_is_not_taken_for_applied(bench: Bench) -> None:
     payment = await second_not_applied(bench)
     bench.library.credits.pop()

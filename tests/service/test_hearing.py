@@ -14,6 +14,7 @@ from support.steps import (
     claims,
     decide,
     held,
+    rows,
     stored_messages,
     tasks,
     unknown,
@@ -47,6 +48,7 @@ from tillbridge.service.reporting import REPEATS_KEPT, Reply, take_report
 from tillbridge.service.resolving import Action, stop_waiting
 from tillbridge.service.starting import Chosen
 from tillbridge.service.store_port import CaseKind, TaskKind
+from tillbridge.store import tables as t
 
 
 async def fails(_: Order, __: Callable[[], Awaitable[None]]) -> Answer:
@@ -78,6 +80,7 @@ async def test_hearing_1_only_a_connection_that_was_never_made_proves_that_nothi
     bench.till.steps.append(NeverSent("connection refused"))
     payment = await at_register(bench, "3")
     assert payment.standing == CREATED
+    assert [row.attempt for row in await rows(bench, t.task) if row.kind == TaskKind.SEND] == [1]
     await bench.wait_and_work(3)
     assert (await bench.payment(payment.id)).collection is Collection.AT_REGISTER
     assert len(bench.till.orders) == 2

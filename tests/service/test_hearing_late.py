@@ -231,6 +231,7 @@ async def test_hearing_10_what_is_decided_or_unknown_to_us_cannot_be_cancelled(
     with pytest.raises(Declined) as no:
         await wish_to_cancel(bench.world, payment_id or payment.id, "anna")
     assert no.value.code == code
+    assert no.value.facts == ({"payment": payment.id} if code == "decided" else {})
 
 
 async def test_hearing_11_the_clerks_word_is_stored_with_name_time_and_reason(bench: Bench) -> None:
@@ -268,6 +269,8 @@ async def test_hearing_12_a_payment_taken_by_hand_is_booked_like_any_other(bench
     done = await bench.payment(payment.id)
     assert (done.standing, done.receipt_number, done.booking) == (PAID_CLERK, "4711", Booking.BOOKED)
     assert done.collected_minor == 300
+    history = await bench.store.read(lambda tx: [event for event, _ in tx.history(payment.id)])
+    assert (history[0].facts["receipt"], history[0].facts["why"]) == ("4711", "the bridge was down")
     assert bench.till.orders == []
     assert [credit.state for credit in await credits_of(bench, payment)] == [CreditState.BOOKED]
     assert await locks(bench) == {}

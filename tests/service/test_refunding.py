@@ -11,7 +11,7 @@ import pytest
 
 from support.fakes import OWN_ERROR, TIMED_OUT, report
 from support.keyed import EVERYTHING, KeyedLibrary
-from support.steps import begun, booked_in_two, collected, decide, locks, paused, tasks, the_case
+from support.steps import begun, booked_in_two, collected, credits_of, decide, locks, paused, tasks, the_case
 from support.worlds import Bench
 from tillbridge.domain.lifecycle import Booking, Collection, Heard, RefundState
 from tillbridge.domain.payment import Payment
@@ -23,10 +23,11 @@ from tillbridge.service.ports import Branch
 from tillbridge.service.refunding import RefundRequest, ask_refund, give_back, refundable, withdraw_refund
 from tillbridge.service.resolving import Action, Word, fitting, matter_of_case
 from tillbridge.service.starting import Beside, ByHand, Chosen, StartRequest, record_by_hand
-from tillbridge.service.store_port import CaseKind, Stale, TaskKind, Transaction
+from tillbridge.service.store_port import CaseKind, CreditState, Stale, TaskKind, Transaction
 
 PLAIN = Abilities()
 NO_REFUNDS = replace(EVERYTHING, refund=False)
+JUST_REFUNDS = Abilities(refund=True)
 NO_REVERSALS = replace(EVERYTHING, reversal=False)
 
 
@@ -380,6 +381,30 @@ async def test_a_refund_that_nobody_decides_is_on_the_list_and_ends_by_what_is_s
     assert case.facts == {"refund": 1, "total_minor": 300, "register": "10"}
     await given(able, payment)
     assert await able.cases() == []
+
+
+async def test_a_refund_may_wait_for_a_while_before_it_is_on_the_list(able: Bench) -> None:
+    payment = await booked(able, "3")
+    await ask(able, payment)
+    await able.wait_and_work(able.world.limits.ask_s - 1)
+    assert await able.cases() == []
+    await able.wait_and_work(1)
+    assert await able.kinds() == [CaseKind.REFUND_UNDECIDED]
+
+
+async def test_of_a_payment_that_is_booked_in_part_nothing_can_be_given_back_yet(
+    able: Bench, library: KeyedLibrary
+) -> None:
+    library.abilities = JUST_REFUNDS
+    payment = await collected(able, "3", "4")
+    library.owes("1", "5")
+    library.faults.extend(["", "error"])
+    await able.work()
+    assert (await able.payment(payment.id)).booking is Booking.DUE
+    assert next(credit.state for credit in await credits_of(able, payment)) is CreditState.BOOKED
+    with pytest.raises(Declined) as no:
+        await ask(able, payment)
+    assert no.value.code == "not_refundable"
 
 
 async def test_the_end_of_a_refund_leaves_the_other_cases_of_its_payment(able: Bench) -> None:

@@ -18,7 +18,6 @@ from support.worlds import Bench
 from tillbridge.domain.lifecycle import Booking, Collection
 from tillbridge.domain.payment import Payment
 from tillbridge.service import insisting
-from tillbridge.service import runner as running
 from tillbridge.service.administration_port import Answered
 from tillbridge.service.finding_port import SEARCH_LIMIT_S
 from tillbridge.service.hand_over_port import HandOver
@@ -27,7 +26,7 @@ from tillbridge.service.library_port import BookingAnswer, CreditOrder
 from tillbridge.service.ports import Limits
 from tillbridge.service.register_port import Answer, Order, Paid
 from tillbridge.service.resolving import Action, Word, resolve_payment
-from tillbridge.service.runner import Runner
+from tillbridge.service.runner import POLL_S, Runner
 from tillbridge.service.sealing import NO_PAYMENT, SEAL_AFTER_S, keep_sealing
 from tillbridge.service.starting import Chosen
 from tillbridge.service.store_port import Store, Task, TaskKind, Transaction
@@ -75,10 +74,10 @@ class Bell:
 class Running:
     """A bench with a runner at work on it."""
 
-    def __init__(self, bench: Bench, limits: Limits) -> None:
+    def __init__(self, bench: Bench, limits: Limits, poll_s: float) -> None:
         self.store, bell = Watched(bench.store), Bell()
         self.bench = replace(bench, world=replace(bench.world, store=self.store, notifier=bell, limits=limits))
-        self.runner = Runner(self.bench.world, "bridge")
+        self.runner = Runner(self.bench.world, "bridge", poll_s=poll_s)
         bell.wake = self.runner.wake
 
     async def until(self, says: Say) -> None:
@@ -101,9 +100,9 @@ class Running:
 
 
 @asynccontextmanager
-async def at_work(bench: Bench, **limits: float) -> AsyncIterator[Running]:
+async def at_work(bench: Bench, poll_s: float = POLL_S, **limits: float) -> AsyncIterator[Running]:
     """Let a runner work as long as the block lasts; nothing of it is left afterwards."""
-    run = Running(bench, replace(Limits(), **limits))  # type: ignore[arg-type]
+    run = Running(bench, replace(Limits(), **limits), poll_s)  # type: ignore[arg-type]
     with structlog.testing.capture_logs():
         work = asyncio.create_task(run.runner.run())
         try:
@@ -301,21 +300,30 @@ async def test_running_does_at_once_what_it_took_again_while_it_was_failing_at_i
     assert bench.library.writes == 1
 
 
-async def test_running_outlives_a_store_that_is_away(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "POLL_S", 0.002)
+async def test_running_outlives_a_store_that_is_away(bench: Bench) -> None:
     payment = await collected(bench, "3")
-    async with at_work(bench) as run:
+    async with at_work(bench, poll_s=0.002) as run:
         run.store.failures = 3
         await run.booked(payment)
         assert run.store.failures == 0
 
 
-async def test_running_finds_what_became_due_without_being_woken(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "POLL_S", 0.002)
+async def test_running_finds_what_became_due_without_being_woken(bench: Bench) -> None:
     payment = await at_register(bench, "3")
-    async with at_work(bench) as run:
+    async with at_work(bench, poll_s=0.002) as run:
         await run.until(_soon)
         bench.clock.advance(601)
+        await run.until(lambda: _is(bench, payment, Collection.UNKNOWN))
+
+
+@pytest.mark.timeout(20)
+async def test_running_sleeps_no_longer_than_until_something_is_due(bench: Bench) -> None:
+    payment = await at_register(bench, "3")
+    (limit,) = [row.due_at for row in await rows(bench, t.task) if row.kind == TaskKind.LIMIT]
+    bench.clock.advance(limit - bench.clock.now() - 0.05)
+    async with at_work(bench, poll_s=3600) as run:
+        await run.until(_soon)
+        bench.clock.advance(0.05)
         await run.until(lambda: _is(bench, payment, Collection.UNKNOWN))
 
 

@@ -12,7 +12,7 @@ from support.steps import claims, tasks
 from support.worlds import Bench, products_of
 from tillbridge.errors import Declined
 from tillbridge.service.finding_port import SEARCH_LIMIT_S
-from tillbridge.service.library_port import Patron
+from tillbridge.service.library_port import Patron, Unavailable
 from tillbridge.service.register_port import Payer, Product
 from tillbridge.service.starting import (
     NOTE_LIMIT,
@@ -104,6 +104,36 @@ async def test_looking_for_a_patron_asks_for_no_more_than_is_wanted(bench: Bench
         bench.library.patrons[str(n)] = Patron(str(n), f"C{n}", "Aho", f"Aila {n}")
     assert len(await find_patrons(bench.world, "aho")) == 20
     assert len(await find_patrons(bench.world, "aho", 3)) == 3
+
+
+async def test_where_cards_cannot_be_looked_up_nobody_is_looked_for_by_name(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_: str) -> Unavailable:
+        return Unavailable("connection refused")
+
+    monkeypatch.setattr(bench.library, "patron_by_card", away)
+    with pytest.raises(Declined, match="connection refused") as no:
+        await find_patrons(bench.world, "C1")
+    assert (no.value.code, bench.library.reads) == ("library_unavailable", 0)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "changed"),
+    [
+        (Chosen("1", Decimal("3.50")), {"charge": "1", "seen": "3.50", "now": "3"}),
+        (Chosen("9", Decimal("2.00")), {"charge": "9", "seen": "2.00", "now": "0"}),
+        (Chosen("9"), {"charge": "9", "seen": None, "now": "0"}),
+    ],
+    ids=["another sum", "gone", "gone, and its sum was not seen"],
+)
+async def test_a_charge_that_has_changed_is_named_with_what_was_seen_and_what_is(
+    bench: Bench, chosen: Chosen, changed: dict[str, object]
+) -> None:
+    bench.library.add_charge("1", "3")
+    with pytest.raises(Declined) as no:
+        await bench.start(charges=(chosen,))
+    assert (no.value.code, no.value.facts) == ("changed", {"changed": [changed]})
 
 
 async def test_looking_for_nothing_asks_nobody(bench: Bench) -> None:

@@ -118,7 +118,7 @@ async def record_by_hand(world: World, request: StartRequest, word: ByHand, besi
         need_fresh_receipt(tx, payment, word.receipt_number.strip())
         tx.add_payment(payment, None)
         _claim(tx, payment)
-        news = News(Heard.CLERK_PAID, word.supervisor, "by_hand", word.reason, word.receipt_number)
+        news = News(Heard.CLERK_PAID, word.supervisor, "by_hand", word.reason.strip(), payment.receipt_number)
         tx.append_event(payment.id, now, word.supervisor, "created", _intent(payment) | news.facts)
         taken = Collecting(tx, now, world).money_taken(payment, news)
         beside.after(tx, taken)
