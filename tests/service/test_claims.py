@@ -9,6 +9,7 @@ from support.fakes import report
 from support.steps import at_register, claims, collected, decide, the_case, unknown
 from support.worlds import Bench
 from tillbridge.domain.lifecycle import Booking
+from tillbridge.domain.payment import Payment
 from tillbridge.errors import Declined
 from tillbridge.service.resolving import Action, Word, resolve_payment
 from tillbridge.service.starting import Chosen
@@ -77,6 +78,12 @@ async def test_claims_are_held_by_unknown(bench: Bench) -> None:
     assert await claims(bench) == {"1": payment.id}
 
 
+async def facts_of(bench: Bench, payment: Payment, kind: str) -> list[object]:
+    """Return what a payment's events of one kind keep."""
+    history = await bench.store.read(lambda tx: tx.history(payment.id))
+    return [event.facts for event, _ in history if event.kind == kind]
+
+
 async def test_claims_gone_and_claimed_by_another_make_a_paid_collected_twice_at_once(bench: Bench) -> None:
     late = await unknown(bench, "3")
     await resolve_payment(bench.world, late.id, Word(Action.NOT_PAID, "anna", "the till said so"))
@@ -86,6 +93,10 @@ async def test_claims_gone_and_claimed_by_another_make_a_paid_collected_twice_at
     case = await the_case(bench, CaseKind.COLLECTED_TWICE)
     assert (case.payment_id, case.other_payment_ids) == (late.id, (other.id,))
     assert (await bench.payment(late.id)).booking is Booking.BLOCKED
+    assert await facts_of(bench, late, "booking_block") == [
+        {"case": "collected_twice", "others": [other.id], "to": "blocked"}
+    ]
+    assert await facts_of(bench, other, "named") == [{"case": "collected_twice", "other": late.id}]
     assert await claims(bench) == {"1": other.id}
     await bench.report(report(other.id, "cancelled"))
     await decide(bench, CaseKind.COLLECTED_TWICE, Action.BOOK)

@@ -12,6 +12,7 @@ from support.worlds import Bench
 from tillbridge.domain.lifecycle import Booking
 from tillbridge.service.library_port import BookingAnswer, CreditOrder
 from tillbridge.service.resolving import Action
+from tillbridge.service.starting import Chosen
 from tillbridge.service.store_port import CaseKind, TaskKind
 
 
@@ -77,6 +78,21 @@ async def test_what_is_heard_between_two_credits_stops_the_rest(bench: Bench, sa
     await bench.work()
     assert (await bench.payment(payment.id)).booking is Booking.BOOKED
     assert [str(order.amount) for order in bench.library.orders] == ["5", "7"]
+
+
+async def test_a_doubt_about_another_payment_keeps_none_from_being_tried_again(bench: Bench) -> None:
+    doubtful = await collected(bench, "3")
+    await bench.report(report(doubtful.id, "paid", total=100))
+    assert await bench.kinds() == [CaseKind.SUM_DIFFERS]
+    bench.library.add_charge("2", "4")
+    payment = await bench.start(charges=(Chosen("2"),))
+    await bench.work()
+    await bench.report(report(payment.id, "paid"))
+    bench.library.faults.append("error")
+    await bench.work()
+    assert (await bench.payment(payment.id)).booking is Booking.DUE
+    await bench.wait_and_work(600)
+    assert (await bench.payment(payment.id)).booking is Booking.BOOKED
 
 
 async def test_a_doubt_about_the_sum_ends_where_the_till_takes_the_money_back(bench: Bench) -> None:

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from support.fakes import report
-from support.steps import at_register, decide
+from support.steps import at_register, decide, the_case
 from support.worlds import Bench
 from tillbridge.domain.lifecycle import Booking
-from tillbridge.service.register_port import Paid
+from tillbridge.service.register_port import Answer, Order, Paid
 from tillbridge.service.reporting import REPEATS_KEPT
 from tillbridge.service.resolving import Action
 from tillbridge.service.store_port import CaseKind
@@ -56,6 +58,46 @@ async def test_a_flood_of_the_same_report_does_not_fill_the_disk(bench: Bench, s
         assert (await bench.report(first)).status == 200
     assert len(await kept(bench, payment.id)) == 2 * REPEATS_KEPT
     assert len(await bench.events(payment.id)) <= len(before) + 4
+
+
+async def test_an_answer_behind_the_report_may_number_its_receipt_otherwise(bench: Bench) -> None:
+    bench.library.add_charge("1", "3")
+    payment = await bench.start()
+
+    async def paid(_: Order, at_till: Callable[[], Awaitable[None]]) -> Answer:
+        await at_till()
+        await bench.report(report(payment.id, "paid", receipt="4711"))
+        return Paid("A-1", None, b"paid")
+
+    bench.till.steps.append(paid)
+    await bench.work()
+    stands = await bench.payment(payment.id)
+    assert (stands.receipt_number, stands.booking) == ("4711", Booking.BOOKED)
+    assert await bench.cases() == []
+
+
+async def test_a_report_without_a_receipt_contradicts_none_that_has_one(bench: Bench) -> None:
+    payment = await at_register(bench, "3")
+    await bench.report(report(payment.id, "paid", receipt="4711"))
+    await bench.report(report(payment.id, "paid", receipt=None))
+    assert await bench.cases() == []
+
+
+async def test_another_receipt_is_a_contradiction_that_says_how_the_payment_stood(bench: Bench) -> None:
+    payment = await at_register(bench, "3")
+    await bench.report(report(payment.id, "paid", receipt="4711"))
+    await bench.report(report(payment.id, "paid", receipt="4712"))
+    facts = (await the_case(bench, CaseKind.CONTRADICTION)).facts
+    assert (facts["stood"], facts["receipt"]) == ("paid by till", "4712")
+
+
+async def test_paid_after_it_was_cancelled_is_a_contradiction_and_changes_nothing(bench: Bench) -> None:
+    payment = await at_register(bench, "3")
+    await bench.report(report(payment.id, "cancelled"))
+    before = await bench.payment(payment.id)
+    await bench.report(report(payment.id, "paid", receipt="4711", total=300))
+    assert (await the_case(bench, CaseKind.CONTRADICTION)).facts["stood"] == "cancelled by till"
+    assert await bench.payment(payment.id) == before
 
 
 async def test_only_reports_count_as_repeats_of_a_report(bench: Bench) -> None:

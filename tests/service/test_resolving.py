@@ -28,6 +28,7 @@ from tillbridge.service.resolving import (
     resolve_payment,
     stop_waiting,
 )
+from tillbridge.service.starting import Chosen
 from tillbridge.service.store_port import Case, CaseKind, CreditState, TaskKind
 
 
@@ -127,6 +128,32 @@ async def test_resolving_one_case_leaves_the_others_of_the_payment_open(bench: B
     assert (await bench.payment(payment.id)).booking is Booking.NONE
     assert await tasks(bench) == set()  # nobody looks after it any more
     await check(bench)
+
+
+async def test_resolving_a_case_goes_on_though_something_else_is_on_the_list(bench: Bench) -> None:
+    """Neither another payment's case, nor one of its own that keeps nothing from being booked, is waited for."""
+    other = await collected(bench, "3")
+    await bench.report(report(other.id, "paid", total=100))
+    bench.library.add_charge("2", "4")
+    payment = await bench.start(charges=(Chosen("2"),))
+    await bench.work()
+    bench.library.faults.append("refused")
+    await bench.report(report(payment.id, "paid", receipt="4711"))
+    await bench.work()
+    await bench.report(report(payment.id, "paid", receipt="4712"))
+    assert await bench.kinds() == [CaseKind.SUM_DIFFERS, CaseKind.REFUSED_BY_LIBRARY, CaseKind.CONTRADICTION]
+    await decide(bench, CaseKind.REFUSED_BY_LIBRARY, Action.BOOK)
+    await bench.work()
+    assert (await bench.payment(payment.id)).booking is Booking.BOOKED
+
+
+async def test_resolving_by_a_look_is_kept_with_its_case(bench: Bench) -> None:
+    payment = await collected(bench, "3")
+    bench.library.faults.append("unapplied")
+    await bench.work()
+    await decide(bench, CaseKind.NOT_APPLIED, Action.LOOK)
+    (event,) = [event for event, _ in await bench.store.read(lambda tx: tx.history(payment.id)) if event.kind == "look"]
+    assert event.facts["case"] == "not_applied"
 
 
 async def test_resolving_another_patron_is_kept_where_another_case_is_still_open(bench: Bench) -> None:

@@ -26,7 +26,7 @@ from tillbridge.service.library_port import BookingAnswer, CreditOrder
 from tillbridge.service.ports import Limits
 from tillbridge.service.register_port import Answer, Order, Paid
 from tillbridge.service.resolving import Action, Word, resolve_payment
-from tillbridge.service.runner import POLL_S, Runner
+from tillbridge.service.runner import Runner
 from tillbridge.service.sealing import NO_PAYMENT, SEAL_AFTER_S, keep_sealing
 from tillbridge.service.starting import Chosen
 from tillbridge.service.store_port import Store, Task, TaskKind, Transaction
@@ -35,6 +35,10 @@ from tillbridge.store.postgres import READERS, WRITERS
 
 T = TypeVar("T")
 Say = Callable[[], Awaitable[bool]]
+
+
+NEVER_S = 3600.0
+"""Nothing is found by looking again after a while: whatever brings work has to wake the runner."""
 
 
 class Watched:
@@ -100,7 +104,7 @@ class Running:
 
 
 @asynccontextmanager
-async def at_work(bench: Bench, poll_s: float = POLL_S, **limits: float) -> AsyncIterator[Running]:
+async def at_work(bench: Bench, poll_s: float = NEVER_S, **limits: float) -> AsyncIterator[Running]:
     """Let a runner work as long as the block lasts; nothing of it is left afterwards."""
     run = Running(bench, replace(Limits(), **limits), poll_s)  # type: ignore[arg-type]
     with structlog.testing.capture_logs():
@@ -117,11 +121,13 @@ class Holding:
     """A till that holds every request until it is told what the customers did."""
 
     def __init__(self) -> None:
-        self.holds, self.decided = 0, asyncio.Event()
+        self.holds, self.held, self.decided = 0, asyncio.Condition(), asyncio.Event()
 
     async def __call__(self, _: Order, at_till: Callable[[], Awaitable[None]]) -> Answer:
         await at_till()
-        self.holds += 1
+        async with self.held:
+            self.holds += 1
+            self.held.notify_all()
         await self.decided.wait()
         return Paid("4711", None, b"paid")
 
@@ -159,7 +165,8 @@ async def test_running_held_requests_cost_no_thread(bench: Bench) -> None:
             bench.library.add_charge(str(number), "1", patron_id=str(100 + number))
             bench.till.steps.append(holding)
             payments.append(await run.bench.start(card_number=f"P{number}"))
-        await run.until(lambda: _that(holding.holds == 20))
+        async with holding.held:
+            await holding.held.wait_for(lambda: holding.holds == 20)
         # However many requests are held: the store's own threads, which are as many as there may ever be.
         assert threading.active_count() <= before + READERS + WRITERS
         holding.decided.set()
@@ -184,9 +191,12 @@ async def test_running_lanes_are_bounded(bench: Bench) -> None:
         bench.library.add_charge(str(number), "1", patron_id=str(100 + number))
         payments.append(await bench.start(card_number=f"P{number}"))
     await bench.work()
-    for payment in payments:
+    for payment in payments[:3]:
         await bench.report(report(payment.id, "paid"))
     async with at_work(bench) as run:
+        await run.until(lambda: _that(now == 3))
+        for payment in payments[3:]:
+            await run.bench.report(report(payment.id, "paid"))
         await run.until(lambda: _that(now == 4))
         bench.library.add_charge("9", "1")
         sent = await run.bench.start()
@@ -253,18 +263,20 @@ async def test_running_goes_on_with_its_own_work_after_it_slept_past_its_lease(b
 
 async def test_running_a_failing_handler_hinders_no_other_and_is_done_again_after_its_lease(bench: Bench) -> None:
     payment = await collected(bench, "3")
-    failed = asyncio.Event()
+    failed, bound = asyncio.Event(), dict[str, object]()
     async with at_work(bench) as run:
         handlers = dict(run.runner._handlers)
 
         async def fails(_: Task, __: object) -> None:
             run.runner._handlers = handlers
+            bound.update(structlog.contextvars.get_contextvars())
             failed.set()
             raise ValueError("a bug")
 
         run.runner._handlers = handlers | {TaskKind.BOOK: fails}
         run.runner.wake()
         await failed.wait()
+        assert bound == {"payment_id": payment.id, "task": "book"}  # which stand on every line of the log
         bench.library.add_charge("2", "3")
         sent = await run.bench.start(charges=(Chosen("2"),))
         await run.until(lambda: _is(bench, sent, Collection.AT_REGISTER))
@@ -298,6 +310,26 @@ async def test_running_does_at_once_what_it_took_again_while_it_was_failing_at_i
         go_on.set()
         await run.booked(payment)
     assert bench.library.writes == 1
+
+
+async def test_running_ends_once_what_it_does_has_ended(bench: Bench) -> None:
+    await collected(bench, "3")
+    begun, tidied = asyncio.Event(), False
+
+    async def tidies(_: Task, __: object) -> None:
+        nonlocal tidied
+        begun.set()
+        try:
+            await asyncio.Future()
+        finally:
+            await asyncio.sleep(0.01)
+            tidied = True
+
+    async with at_work(bench) as run:
+        run.runner._handlers = dict(run.runner._handlers) | {TaskKind.BOOK: tidies}
+        run.runner.wake()
+        await begun.wait()
+    assert tidied
 
 
 async def test_running_outlives_a_store_that_is_away(bench: Bench) -> None:

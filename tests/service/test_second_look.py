@@ -84,6 +84,12 @@ async def test_without_a_second_look_a_decision_is_carried_out_at_once(bench: Be
     assert await rows(bench, t.second_look) == []
 
 
+async def test_a_decision_about_a_stray_report_overtakes_none_that_waits(bench: Bench) -> None:
+    await wished(bench, await unknown(bench, "3"))
+    await decide_case(bench.world, await a_stray(bench), word(Action.SETTLED), second_look=False)
+    assert len(await waiting(bench)) == 1
+
+
 async def test_while_a_decision_waits_nothing_changes(bench: Bench) -> None:
     payment = await unknown(bench, "3")
     before = await bench.payment(payment.id), await claims(bench), await tasks(bench)
