@@ -79,6 +79,7 @@ def test_a_right_that_only_storing_would_prove_is_not_tried() -> None:
     whole, right = judge_interface(Interface(unproven_rights=("updatecharges:manual_credit", "borrowers")))
     assert whole.level is Level.OK
     assert (right.check, right.level) == (Check.LIBRARY_RIGHTS, Level.NOT_CHECKABLE)
+    assert right.remedy == "See that the bridge's account holds it."
     assert "asks for updatecharges:manual_credit and borrowers;" in right.words
 
 
