@@ -37,9 +37,9 @@ class Commands(TyperGroup):
     """A group whose commands are loaded when they are asked for: ours, and those that adapters bring."""
 
     def __init__(self, **settings: Any) -> None:
-        own = [EntryPoint(name, where, ADAPTER_COMMANDS) for name, where in OWN.items()]
-        adapters = entry_points(group=ADAPTER_COMMANDS)
-        super().__init__(**settings | {"commands": LoadedWhenAsked({each.name: each for each in (*own, *adapters)})})
+        own = {name: EntryPoint(name, where, ADAPTER_COMMANDS) for name, where in OWN.items()}
+        adapters = {point.name: point for point in entry_points(group=ADAPTER_COMMANDS) if point.name not in own}
+        super().__init__(**settings | {"commands": LoadedWhenAsked(own | adapters)})
 
 
 class LoadedWhenAsked(Mapping[str, Any]):

@@ -23,15 +23,12 @@ from tillbridge.service.library_port import (
     Recorded,
     Unavailable,
 )
+from tillbridge.service.looking import LookingAgain
 from tillbridge.service.planning import Owed, is_sent_again, surely_ended_at
 from tillbridge.service.ports import World
-from tillbridge.service.settling import SETTLED_THERE, TRACES, Settling
-from tillbridge.service.store_port import CaseKind, CreditState, StoredCredit, Task, TaskKind, Transaction
-from tillbridge.service.weighing import Wrong, may_spill, reference_of, shares
-
-LOOKED_FOR = (*TRACES, CreditState.BOOKED)
-"""Credits that the next one depends on: they are read again, since a librarian may have taken them back."""
-
+from tillbridge.service.settling import SETTLED_THERE, Settling
+from tillbridge.service.store_port import CaseKind, StoredCredit, Task, TaskKind, Transaction
+from tillbridge.service.weighing import LOOKED_FOR, Wrong, may_spill, reference_of, shares
 
 MOST_CHANGES = 3
 """How often a booking is planned anew at once, since the library system says that the charges have changed."""
@@ -258,10 +255,11 @@ class Booker:
         payment = self._unmoved(tx, task, begun)
         if payment is None:
             return
-        settling = Settling(tx, self._world, task, payment)
         if payment.booking is not Booking.UNKNOWN:
-            settling.look_at_case(seen.credits, seen.owed, seen.asked_at)
-        elif settling.adopt(seen.credits, seen.owed):
+            LookingAgain(tx, self._world, task, payment).look_at_case(seen.credits, seen.owed, seen.asked_at)
+            return
+        settling = Settling(tx, self._world, task, payment)
+        if settling.adopt(seen.credits, seen.owed):
             settling.let_go()
         else:
             settling.missed(seen.asked_at)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -36,22 +35,21 @@ from tillbridge.service.planning import (
 from tillbridge.service.ports import World
 from tillbridge.service.store_port import CaseKind, CreditState, StoredCredit, Task, TaskKind, Transaction
 from tillbridge.service.weighing import (
-    Missing,
+    TRACES,
     Weighed,
     Whole,
     Wrong,
     may_spill,
     reference_of,
+    strangers,
     taken_back,
+    too_many,
     weigh_all,
     weigh_answer,
 )
 
 SETTLED_THERE = (Booking.BLOCKED, Booking.REVERSAL_DUE)
 """Bookings that a person settles in the library system, so that looking again may end them."""
-
-TRACES = (CreditState.SENT, CreditState.ABSENT)
-"""Credits that went out and are not booked: looked for before anything is sent again."""
 
 ANEW: Mapping[str, object] = MappingProxyType({"anew": True})
 """What the event keeps where a booking goes on at once with another plan: that is no new beginning."""
@@ -192,8 +190,8 @@ class Settling:
 
     def adopt(self, found: Sequence[Credit], owed: Owed) -> bool:
         """Settle a booking in doubt by what was found; False where nothing was found of what was sent."""
-        if too_many := self._strangers(found) or self._doubled(found):
-            self.block(Wrong(CaseKind.BOOKED_TWICE, {"credits": too_many}))
+        if credits_ := self._too_many(found):
+            self.block(Wrong(CaseKind.BOOKED_TWICE, {"credits": credits_}))
             return True
         weighed = [(asked, result) for asked, result in self._weigh_sent(found, owed) if asked.state in TRACES]
         self._keep_whole(weighed)
@@ -216,30 +214,6 @@ class Settling:
             return
         self._give_up_sent()
         self.book_again("the library system does not have it")
-
-    def look_at_case(self, found: Sequence[Credit], owed: Owed, asked_at: float) -> None:
-        """See whether a person has settled it in the library system; else look again later.
-
-        Of a booking at rest it is seen whether a request that another process had given up has come through after all.
-        """
-        if self._payment.booking in AT_REST:
-            self._look_for_late(found)
-        elif self._payment.booking is Booking.REVERSAL_DUE:
-            self._look_for_void(found, asked_at)
-        elif self._whole_by_now(found, owed):
-            self._answered_there()
-        self.let_go()
-
-    def _answered_there(self) -> None:
-        """Take it that all that was sent is whole by now: what a person must answer besides keeps the rest waiting."""
-        if lacking_sum(self._payment, self._credits()) == 0:
-            self.advance(Done.CONFIRMED, {"why": "settled in the library system"})
-            self._take_back_if_reversed()
-        elif {case.kind for case in self._collecting.booking_cases(self._payment)} <= ANSWERED_THERE:
-            facts = {"why": "settled in the library system; the rest is to be booked"}
-            self._payment = self._collecting.due_again(self._payment, "library", facts)
-        else:
-            self._collecting.close_cases(self._payment, ANSWERED_THERE, "library", "settled in the library system")
 
     def book_again(self, why: str) -> None:
         """Make the booking due again, after a pause."""
@@ -306,27 +280,14 @@ class Settling:
     def _concerns(self, found: Sequence[Credit]) -> bool:
         states = {reference_of(self._payment, credit.n): credit.state for credit in self._credits()}
         sent_before = any(states.get(credit.reference) in TRACES for credit in found)
-        return sent_before or bool(self._strangers(found)) or bool(self._taken_back(found))
+        return sent_before or bool(strangers(self._payment, self._credits(), found)) or bool(self._taken_back(found))
+
+    def _too_many(self, found: Sequence[Credit]) -> list[str]:
+        return too_many(self._payment, self._credits(), found)
 
     def _taken_back(self, found: Sequence[Credit]) -> list[Wrong]:
         booked = [credit for credit in self._credits() if credit.state is CreditState.BOOKED]
         return taken_back(self._payment, booked, found)
-
-    def _strangers(self, found: Sequence[Credit]) -> list[str]:
-        """List the valid credits that nobody sent, or that are there more than once."""
-        sent = {reference_of(self._payment, c.n) for c in self._credits() if c.state in (*TRACES, CreditState.BOOKED)}
-        valid = [credit for credit in found if not credit.void]
-        often = Counter(credit.reference for credit in valid)
-        return [c.credit_id for c in valid if c.reference not in sent or often[c.reference] > 1]
-
-    def _doubled(self, found: Sequence[Credit]) -> list[str]:
-        """List the valid credits where a charge was sent in more than one of them."""
-        there = {credit.reference: credit.credit_id for credit in found if not credit.void}
-        sent = [credit for credit in self._credits() if reference_of(self._payment, credit.n) in there]
-        charges = [charge_id for credit in sent for charge_id in credit.charge_ids]
-        if len(set(charges)) == len(charges):
-            return []
-        return [there[reference_of(self._payment, credit.n)] for credit in sent]
 
     def _keep_whole(self, weighed: Iterable[tuple[StoredCredit, Weighed]]) -> None:
         for asked, result in weighed:
@@ -377,45 +338,6 @@ class Settling:
         self.advance(Done.CONFIRMED, {"credits": booked})
         self._take_back_if_reversed()
 
-    def _look_for_void(self, found: Sequence[Credit], asked_at: float) -> None:
-        """Take it that nothing of the payment stands any more, unless something is missing or may still arrive."""
-        there = {credit.reference for credit in found}
-        unseen = [credit for credit in self._credits() if reference_of(self._payment, credit.n) not in there]
-        missing = any(credit.state is CreditState.BOOKED for credit in unseen)
-        booked = [credit for credit in self._credits() if credit.state is CreditState.BOOKED]
-        late = asked_at < surely_ended_at([*unseen, *booked], self._world.limits.surely_ended_s)
-        if missing or late or any(not credit.void for credit in found):
-            return
-        self._payment = self._collecting.reversal_seen(self._payment, {})
-
-    def _look_for_late(self, found: Sequence[Credit]) -> None:
-        kind, credits_ = CaseKind.BOOKED_TWICE, self._strangers(found) or self._doubled(found)
-        if self._payment.booking is Booking.REVERSED:
-            kind, credits_ = CaseKind.VOID_BY_HAND, [credit.credit_id for credit in found if not credit.void]
-        if credits_:
-            self._collecting.open_case(self._payment, kind, {"credits": credits_, "why": "a request came late"})
-        else:
-            self._collecting.close_cases(self._payment, frozenset({kind}), "library", "settled in the library system")
-
-    def _whole_by_now(self, found: Sequence[Credit], owed: Owed) -> bool:
-        """Tell whether all that was sent is there now, once and whole, and keep it as booked.
-
-        Of what was booked twice a person may have taken back the one or the other.
-        """
-        if self._strangers(found) or self._doubled(found):
-            return False
-        sent = [
-            (asked, result) for asked, result in self._weigh_sent(found, owed) if not _came_to_nothing(asked, result)
-        ]
-        whole = {charge for asked, result in sent if isinstance(result, Whole) for charge in asked.charge_ids}
-        void = [asked for asked, result in sent if _is_void(result) and whole.issuperset(asked.charge_ids)]
-        if not whole or any(not isinstance(result, Whole) and asked not in void for asked, result in sent):
-            return False
-        self._keep_whole(sent)
-        for asked in void:
-            self._put(replace(asked, state=CreditState.VOIDED))
-        return True
-
     def _weigh_sent(self, found: Sequence[Credit], owed: Owed) -> list[tuple[StoredCredit, Weighed]]:
         sent = [credit for credit in self._credits() if credit.state is not CreditState.VOIDED]
         return weigh_all(self._payment, sent, found, owed)
@@ -434,11 +356,3 @@ class Settling:
         if self._known is None:
             self._known = self._tx.credits(self._payment.id)
         return self._known
-
-
-def _came_to_nothing(asked: StoredCredit, result: Weighed) -> bool:
-    return asked.state is CreditState.ABSENT and isinstance(result, Missing)
-
-
-def _is_void(result: Weighed) -> bool:
-    return isinstance(result, Wrong) and result.kind is CaseKind.CREDIT_VOIDED

@@ -3,13 +3,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from tillbridge.domain.payment import Payment
 from tillbridge.service.library_port import Credit
-from tillbridge.service.store_port import CaseKind, StoredCredit
+from tillbridge.service.store_port import CaseKind, CreditState, StoredCredit
+
+TRACES = (CreditState.SENT, CreditState.ABSENT)
+"""Credits that went out and are not booked: looked for before anything is sent again."""
+
+LOOKED_FOR = (*TRACES, CreditState.BOOKED)
+"""Credits that the next one depends on: they are read again, since a librarian may have taken them back."""
 
 _NOTHING = Decimal(0)
 
@@ -77,6 +84,29 @@ def taken_back(payment: Payment, booked: Sequence[StoredCredit], found: Sequence
     there = {credit.reference for credit in found if not credit.void}
     gone = [credit for credit in booked if reference_of(payment, credit.n) not in there]
     return [Wrong(CaseKind.CREDIT_VOIDED, {"credits": [credit.credit_id], "n": credit.n}) for credit in gone]
+
+
+def too_many(payment: Payment, asked: Sequence[StoredCredit], found: Sequence[Credit]) -> list[str]:
+    """List the valid credits of which there are more than were sent."""
+    return strangers(payment, asked, found) or _doubled(payment, asked, found)
+
+
+def strangers(payment: Payment, asked: Sequence[StoredCredit], found: Sequence[Credit]) -> list[str]:
+    """List the valid credits that nobody sent, or that are there more than once."""
+    sent = {reference_of(payment, credit.n) for credit in asked if credit.state in LOOKED_FOR}
+    valid = [credit for credit in found if not credit.void]
+    often = Counter(credit.reference for credit in valid)
+    return [credit.credit_id for credit in valid if credit.reference not in sent or often[credit.reference] > 1]
+
+
+def _doubled(payment: Payment, asked: Sequence[StoredCredit], found: Sequence[Credit]) -> list[str]:
+    """List the valid credits where a charge was sent in more than one of them."""
+    there = {credit.reference: credit.credit_id for credit in found if not credit.void}
+    sent = [credit for credit in asked if reference_of(payment, credit.n) in there]
+    charges = [charge_id for credit in sent for charge_id in credit.charge_ids]
+    if len(set(charges)) == len(charges):
+        return []
+    return [there[reference_of(payment, credit.n)] for credit in sent]
 
 
 def weigh_answer(

@@ -6,16 +6,17 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 
 import pytest
 import typer.main
 from typer.testing import CliRunner
 
-from tillbridge.cli import app
+from tillbridge.cli import app, loading
 
 LISTING = """
 import sys
-from tillbridge.cli import app
+from tillbridge.cli import app, loading
 app(sys.argv[1:], standalone_mode=False)
 print("loaded:", *sys.modules)
 """
@@ -55,6 +56,13 @@ def test_a_slip_of_the_pen_in_a_name_is_answered_with_names_that_there_are() -> 
     ran = CliRunner().invoke(app, ["serv"])
     assert ran.exit_code == 2
     assert "Did you mean 'serve'" in ran.output
+
+
+def test_an_adapter_takes_none_of_our_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = [EntryPoint(name, "no.such:thing", loading.ADAPTER_COMMANDS) for name in ("serve", "theirs")]
+    monkeypatch.setattr(loading, "entry_points", lambda **_: theirs)
+    commands = typer.main.get_group(app).commands
+    assert (commands["serve"].name, list(commands)[-1]) == ("serve", "theirs")
 
 
 def test_the_help_lists_every_command_with_what_it_is_for() -> None:
