@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Begin with the tests that have found changes of the same function, and of the same module, before (a pytest plugin).
+"""Help pytest under mutmut, as a plugin: tests that have found changes nearby come first, and forks have live threads.
 
 Which tests those are is written down in the folder that `FINDERS` names, a file for each function.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,13 @@ def _found_before(module: str, function: str) -> Iterator[str]:
     for file in (own, *others):
         if file.exists():
             yield from reversed(file.read_text(encoding="utf-8").splitlines())
+
+
+def pytest_sessionstart() -> None:
+    """Give what all tests share threads of its own: mutmut forks, and no thread comes along."""
+    from support.people import CHEAP  # noqa: PLC0415 - where the tests are is known by now
+
+    CHEAP._threads = ThreadPoolExecutor(1)  # noqa: SLF001
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
