@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Change the domain and the service in one small place at a time, and see whether a test fails for it.
 
-Takes hours of a processor. A run that was broken off goes on where it was; only what has changed since is tried again.
+Takes an hour of two processors. A run that was broken off goes on where it was, and only functions that have changed
+since are tried again: a figure to be told is one of a run that began anew.
 mutmut has an environment of its own, beside that of the tests.
 
-    .venv/bin/python bench/mutants.py [PATTERN ...] [--jobs N] [--again] [--json FILE]
+    .venv/bin/python bench/mutants.py [PATTERN ...] [--jobs N] [--again] [--anew] [--json FILE]
 
 PATTERN is such as tillbridge.domain.*
 """
@@ -33,16 +34,23 @@ ENVIRONMENT = BUILD / "venv"
 TREE = BUILD / "tree"
 MUTMUT = "mutmut==3.8.1"
 
+NOT_TRIED = "not checked"
 BY_TYPES = "caught by type check"
 """Verdict of mutmut: mypy says no, as it would in `make test`."""
 NOT_FOUND = (0, 33)
 """How mutmut writes down in its own files that nothing was noticed, or that no test comes there."""
-FOUND = ("killed", "timeout", BY_TYPES, "segfault")
+FOUND = ("killed", "timeout", BY_TYPES)
 """Verdicts of mutmut that mean: it was noticed."""
 
 
-def prepare() -> None:
-    """Install mutmut where it can see the packages of the tests, and copy what is kept in the repository."""
+def prepare(*, anew: bool) -> None:
+    """Install mutmut where it can see the packages of the tests, and copy what is kept in the repository.
+
+    Which tests come to which function is found out each time: mutmut would believe what it found before.
+    """
+    if anew:
+        shutil.rmtree(TREE, ignore_errors=True)
+    (TREE / "mutants/mutmut-stats.json").unlink(missing_ok=True)
     if not (ENVIRONMENT / "bin/mutmut").exists():
         subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
         beside = next((ENVIRONMENT / "lib").glob("python3*/site-packages")) / "tests.pth"
@@ -94,10 +102,10 @@ def forget_what_was_not_found() -> None:
 
 
 def verdicts(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Read mutmut's list: (mutant, verdict) for each that was tried."""
+    """Read mutmut's list: (mutant, verdict) for each."""
     for line in lines:
         mutant, colon, verdict = line.strip().partition(": ")
-        if colon and verdict != "not checked":
+        if colon:
             yield mutant, verdict
 
 
@@ -106,12 +114,13 @@ def module_of(mutant: str) -> str:
     return mutant.rpartition(".")[0]
 
 
-def document(tried: Mapping[str, str]) -> dict[str, Any]:
+def document(listed: Mapping[str, str]) -> dict[str, Any]:
     """Return the figures, as RELIABILITY.md shows them; the second score is that of the tests alone."""
+    tried = {mutant: verdict for mutant, verdict in listed.items() if verdict != NOT_TRIED}
     verdicts_of: defaultdict[str, list[str]] = defaultdict(list)
     for mutant, verdict in sorted(tried.items()):
         verdicts_of[module_of(mutant)].append(verdict)
-    whole = counted(tried.values())
+    whole = counted(tried.values()) | {"not_tried": len(listed) - len(tried)}
     scores = {
         "score": _percent(whole["mutants"] - whole["not_found"], whole["mutants"]),
         "score_where_types_say_nothing": _percent(whole["found_by_tests"], whole["mutants"] - whole["found_by_types"]),
@@ -147,21 +156,25 @@ def main(
     *,
     jobs: Annotated[int, typer.Option(min=1, help="Processes")] = 2,
     again: Annotated[bool, typer.Option("--again", help="Try again what was not found: there are new tests")] = False,
+    anew: Annotated[bool, typer.Option("--anew", help="Believe nothing that was found before")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here")] = None,
 ) -> None:
     """Try the mutants, show which were not found, and print the score."""
-    prepare()
+    prepare(anew=anew)
     if again:
         forget_what_was_not_found()
     _run("run", "--max-children", str(jobs), *(patterns or ()))
-    tried = dict(verdicts(mutmut("results", "--all", "true").splitlines()))
-    for mutant in (mutant for mutant, verdict in sorted(tried.items()) if verdict not in FOUND):
+    listed = dict(verdicts(mutmut("results", "--all", "true").splitlines()))
+    for mutant in (mutant for mutant, verdict in sorted(listed.items()) if verdict not in (*FOUND, NOT_TRIED)):
         typer.echo(mutmut("show", mutant))
-    made = document(tried)
+    made = document(listed)
     Console().print(table(made))
     typer.echo(f"found: {made['score']}; where types say nothing: {made['score_where_types_say_nothing']}")
     if json_file:
         json_file.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    if made["not_tried"]:
+        typer.echo(f"not tried: {made['not_tried']}")
+        raise typer.Exit(0 if patterns else 1)
 
 
 if __name__ == "__main__":

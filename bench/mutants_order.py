@@ -7,6 +7,7 @@ Which tests those are is written down in the folder that `FINDERS` names, a file
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -32,13 +33,6 @@ def _found_before(module: str, function: str) -> Iterator[str]:
             yield from reversed(file.read_text(encoding="utf-8").splitlines())
 
 
-def pytest_sessionstart() -> None:
-    """Give what all tests share threads of its own: mutmut forks, and no thread comes along."""
-    from support.people import CHEAP  # noqa: PLC0415 - where the tests are is known by now
-
-    CHEAP._threads = ThreadPoolExecutor(1)  # noqa: SLF001
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put them first."""
     if (mutated := _mutated()) is None:
@@ -54,3 +48,10 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.failed and (mutated := _mutated()) is not None:
         with (Path(os.environ[FINDERS]) / ".".join(mutated)).open("a", encoding="utf-8") as file:
             file.write(f"{report.nodeid}\n")
+
+
+def pytest_collection_finish() -> None:
+    """Give what all tests share threads of its own: mutmut forks, and no thread comes along."""
+    shared = sys.modules.get("support.people")
+    if shared is not None:
+        shared.CHEAP._threads = ThreadPoolExecutor(1)  # noqa: SLF001

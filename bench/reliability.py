@@ -182,11 +182,12 @@ def page(folder: Path) -> str:
 
 
 def _shown(part: Part, folder: Path) -> dict[str, object]:
-    shown: dict[str, object] = {"title": part.title, "what": part.what, "command": part.command, "results": None}
+    shown: dict[str, object] = {"title": part.title, "what": part.what, "command": part.command, "day": None}
     file = folder / f"{part.name}.json"
     if file.exists():
         kept = json.loads(file.read_text(encoding="utf-8"))
-        shown |= kept["run"] | {"results": part.read(kept["results"])}
+        results = kept["results"]
+        shown |= kept["run"] | {"results": "It left no results." if results is None else part.read(results)}
     return shown
 
 

@@ -42,33 +42,51 @@ def commands(*, minutes: int, payments: int, rounds: int, jobs: int) -> dict[str
         "chaos-sqlite": [*chaos, "sqlite"],
         "chaos-postgresql": [*chaos, "postgresql"],
         "simulate": [PROGRAM, "simulate", "--seeds", f"{FIRST_SEED}..{last_seed}", "--jobs", str(jobs)],
-        "mutants": [*python, "bench/mutants.py", "--jobs", str(jobs)],
+        "mutants": [*python, "bench/mutants.py", "--anew", "--jobs", str(jobs)],
     }
 
 
 def run(name: str, command: list[str], folder: Path) -> bool:
-    """Run one part; its results are kept only where it has passed."""
+    """Run one part and keep what it came to; one that has failed takes the place of an earlier one that had passed."""
     typer.echo(f"== {name}: {' '.join(command[1:])}")
     with tempfile.TemporaryDirectory() as made:
-        results = Path(made) / "results.json"
-        began = time.monotonic()
-        ended = subprocess.run([*command, "--json", str(results)], cwd=ROOT, check=False)
-        if ended.returncode != 0:
-            return False
-        about = {"run": _about(time.monotonic() - began), "results": json.loads(results.read_text(encoding="utf-8"))}
+        file = Path(made) / "results.json"
+        before, began = _version(), time.monotonic()
+        passed = subprocess.run([*command, "--json", str(file)], cwd=ROOT, check=False).returncode == 0
+        about = {
+            "day": datetime.now(UTC).date().isoformat(),
+            "commit": before if _version() == before else f"{before}, changed while it ran",
+            "machine": f"{len(os.sched_getaffinity(0))} processors, Python {platform.python_version()}",
+            "lasted": _lasted(time.monotonic() - began),
+            "command": _typed(command),
+            "passed": passed,
+        }
+        results = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
     folder.mkdir(exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return True
+    kept = json.dumps({"run": about, "results": results}, indent=1, ensure_ascii=False)
+    (folder / f"{name}.json").write_text(f"{kept}\n", encoding="utf-8")
+    return passed
 
 
-def _about(seconds: float) -> dict[str, str]:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, check=False, capture_output=True, text=True
-    )
-    machine = f"{len(os.sched_getaffinity(0))} processors, Python {platform.python_version()}"
-    lasted = f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
-    day = datetime.now(UTC).date().isoformat()
-    return {"day": day, "commit": commit.stdout.strip() or "unknown", "machine": machine, "lasted": lasted}
+def _version() -> str:
+    """Name the commit, and say where the files are not those of the commit: the results of the parts do not count."""
+    changed = ["status", "--porcelain", "--untracked-files=no", "--", ":!RELIABILITY.md", ":!bench/results"]
+    commit = _git("rev-parse", "--short", "HEAD") or "unknown"
+    return f"{commit} with changes" if _git(*changed) else commit
+
+
+def _git(*arguments: str) -> str:
+    asked = subprocess.run(["git", *arguments], cwd=ROOT, check=False, capture_output=True, text=True)
+    return asked.stdout.strip()
+
+
+def _lasted(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
+
+
+def _typed(command: list[str]) -> str:
+    """Return the command as one types it at the top of the repository."""
+    return " ".join([f".venv/bin/{Path(command[0]).name}", *command[1:]])
 
 
 def main(

@@ -33,6 +33,7 @@ def test_what_no_test_fails_for_is_counted_as_not_found(repository: Path) -> Non
         "found_by_types": 1,
         "found_by_tests": 2,
         "not_found": 2,
+        "not_tried": 1,
         "score": "60.0 %",
         "score_where_types_say_nothing": "50.0 %",
         "modules": {

@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-RUN = {"day": "2026-11-30", "commit": "abc1234", "machine": "2 processors", "lasted": "70 minutes"}
+RUN = {
+    "day": "2026-11-30",
+    "commit": "abc1234",
+    "machine": "2 processors",
+    "lasted": "70 minutes",
+    "command": "make it",
+}
 SEEDS = {
     "seeds": [1, 1000],
     "payments": 2500,
@@ -19,9 +25,9 @@ SEEDS = {
 }
 
 
-def written(repository: Path, folder: Path, *results: tuple[str, Any]) -> str:
+def written(repository: Path, folder: Path, *results: tuple[str, Any], passed: bool = True) -> str:
     for name, result in results:
-        (folder / f"{name}.json").write_text(json.dumps({"run": RUN, "results": result}))
+        (folder / f"{name}.json").write_text(json.dumps({"run": RUN | {"passed": passed}, "results": result}))
     command = "import sys; sys.path.insert(0, 'bench'); import reliability; from pathlib import Path; "
     shown = subprocess.run(
         [sys.executable, "-c", f"{command}print(reliability.page(Path(sys.argv[1])), end='')", str(folder)],
@@ -46,9 +52,22 @@ def test_what_was_not_run_is_not_claimed(repository: Path, tmp_path: Path) -> No
 
 def test_results_stand_with_the_day_and_the_version_that_they_are_of(repository: Path, tmp_path: Path) -> None:
     page = written(repository, tmp_path, ("simulate", SEEDS))
-    assert "2026-11-30, version abc1234, 2 processors, 70 minutes." in page
+    assert "2026-11-30, version abc1234, 2 processors, 70 minutes. Again: `make it`." in page
+    assert "has failed" not in page
     assert "| payments | 2,500 |" in page
     assert "| 1 request lost | 77 |" in page
+
+
+def test_a_run_that_has_failed_says_so(repository: Path, tmp_path: Path) -> None:
+    page = written(repository, tmp_path, ("simulate", SEEDS | {"broken": {"7": "booked twice"}}), passed=False)
+    assert "**This run has failed.** 2026-11-30" in page
+    assert "| seeds that break a rule | 1 |" in page
+
+
+def test_a_run_that_has_left_nothing_claims_nothing(repository: Path, tmp_path: Path) -> None:
+    page = written(repository, tmp_path, ("races", None), passed=False)
+    assert "**This run has failed.** 2026-11-30" in page
+    assert "It left no results." in page
 
 
 @pytest.mark.parametrize("found", [True, False])

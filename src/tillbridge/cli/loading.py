@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -32,6 +32,8 @@ OWN = {
 }
 """Our commands in the order in which they are listed, and where each is."""
 
+_WHATEVER_FOLLOWS = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
 
 class Commands(TyperGroup):
     """A group whose commands are loaded when they are asked for: ours, and those that adapters bring."""
@@ -51,8 +53,9 @@ class LoadedWhenAsked(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         """Return the command of this name; raise KeyError where there is none."""
+        place = self._places[name]
         if name not in self._loaded:
-            self._loaded[name] = _command(name, self._places[name].load())
+            self._loaded[name] = _command(place)
         return self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -62,11 +65,27 @@ class LoadedWhenAsked(Mapping[str, Any]):
         return len(self._places)
 
 
-def _command(name: str, found: Any) -> Any:
-    """Let typer make a command of a function, or a group of an application."""
+def _command(place: EntryPoint) -> Any:
+    """Let typer make a command of a function, or a group of an application; what cannot be loaded harms no other."""
     around = typer.Typer()
-    if isinstance(found, typer.Typer):
-        around.add_typer(found, name=name)
+    try:
+        found = place.load()
+    except Exception as fault:  # noqa: BLE001 - whatever an adapter does wrong
+        around.command(place.name, context_settings=_WHATEVER_FOLLOWS)(_out_of_order(place, fault))
     else:
-        around.command(name)(found)
-    return get_group(around).commands[name]
+        if isinstance(found, typer.Typer):
+            around.add_typer(found, name=place.name)
+        else:
+            around.command(place.name)(found)
+    return get_group(around).commands[place.name]
+
+
+def _out_of_order(place: EntryPoint, fault: Exception) -> Callable[[], None]:
+    why = f"{place.value} cannot be loaded: {type(fault).__name__}: {fault}"
+
+    def say() -> None:
+        typer.echo(f"tillbridge {place.name}: {why}. Mend or remove the package that brings it.", err=True)
+        raise typer.Exit(2)
+
+    say.__doc__ = f"Out of order: {why}"
+    return say

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 import typer.main
@@ -63,6 +64,29 @@ def test_an_adapter_takes_none_of_our_names(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(loading, "entry_points", lambda **_: theirs)
     commands = typer.main.get_group(app).commands
     assert (commands["serve"].name, list(commands)[-1]) == ("serve", "theirs")
+
+
+@pytest.mark.parametrize(
+    ("module", "why"),
+    [
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("import os; os.environ['NOT_SET_ANYWHERE']", "KeyError: 'NOT_SET_ANYWHERE'"),
+    ],
+)
+def test_an_adapter_that_cannot_be_loaded_says_why_and_harms_no_other_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str, why: str
+) -> None:
+    (tmp_path / "broken_till.py").write_text(module, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    theirs = EntryPoint("theirs", "broken_till:app", loading.ADAPTER_COMMANDS)
+    monkeypatch.setattr(loading, "entry_points", lambda **_: [theirs])
+    ran = CliRunner().invoke(app, ["theirs", "hash", "--settings", "x"])
+    assert ran.exit_code == 2
+    assert ran.stderr.startswith(f"tillbridge theirs: broken_till:app cannot be loaded: {why}.")
+    helped = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"})
+    assert helped.exit_code == 0
+    assert "Out of order: broken_till:app cannot be loaded" in helped.output
+    assert "Run the bridge until it is told to stop." in helped.output
 
 
 def test_the_help_lists_every_command_with_what_it_is_for() -> None:
