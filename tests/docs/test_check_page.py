@@ -55,9 +55,12 @@ def locations(page: str) -> list[tuple[str, str]]:
     return found
 
 
-def test_the_web_server_s_example_hands_reports_on(page: str) -> None:
+def test_the_web_server_s_example_hands_reports_on(repository: Path, page: str) -> None:
     (reports,) = [pattern for pattern, block in locations(page) if "deny all" in block]
-    for address in (REPORT_PATH.format(invoicenumber="7F3A"), "/api/v1/contrib/kohasuomi/payments/ceepos/report"):
+    api = (repository / "docs/reference/api.md").read_text(encoding="utf-8")
+    paths = re.findall(r"^\| `\w+ (/\S+/report)` \|", api, re.MULTILINE)
+    assert paths
+    for address in (REPORT_PATH.format(invoicenumber="7F3A"), *paths):
         assert re.match(reports, address)
     assert not re.match(reports, "/api/v1/pos/cpu/7F3A")
     assert not re.match(reports, "/api/v1/payments")

@@ -30,7 +30,7 @@ REGISTER = BRANCHES[BRANCH][1]["10"]
 
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Walk once without a person, compare the ledgers, stop")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="With --once: print one JSON document")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Walk once and print one JSON document")] = False,
     folder: Annotated[Path | None, typer.Option(help="Keep settings and database here")] = None,
 ) -> None:
     """Show a demo library, a bridge and a simulated till on this machine, on free ports.

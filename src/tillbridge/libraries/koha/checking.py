@@ -68,7 +68,9 @@ class KohaServer:
     async def time(self) -> ServerTime | Unavailable:
         """Read the date of any answer."""
         outcome = await self._get(f"{NOBODY}/account", {})
-        at = instant_of(outcome.date) if isinstance(outcome, Reply) else None
+        if not isinstance(outcome, Reply):
+            return Unavailable("it does not answer")
+        at = instant_of(outcome.date)
         return Unavailable("its answers have no date") if at is None else ServerTime(at)
 
     async def certificate(self) -> Tls:
