@@ -180,6 +180,13 @@ async def test_an_administrator_of_a_branch_looks_after_the_accounts_there(door:
     assert (await withdraw_person(door, ella, "anna")).withdrawn
 
 
+async def test_whoever_is_changed_in_one_thing_keeps_the_others(door: Door, otto: Person) -> None:
+    await add_person(door, otto, ANNA, PASSWORD)
+    anna = await stored(door, "anna")
+    assert form_of(anna) == replace(ANNA, roles=anna.roles, branches=anna.branches)
+    assert form_of(anna).language == "sv"
+
+
 async def test_a_change_that_changes_nothing_is_not_recorded(door: Door, otto: Person) -> None:
     anna = await hire(door)
     assert await change_person(door, otto, form_of(anna)) == anna
