@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 import pytest
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
 
 from support.people import CHEAP
 from tillbridge.errors import Declined
@@ -34,6 +34,13 @@ async def test_a_password_is_known_again_by_its_hash_alone() -> None:
     assert made != await CHEAP.hash("kolme iloista rosvoa")
     assert await CHEAP.check(made, "kolme iloista rosvoa")
     assert not await CHEAP.check(made, "kolme iloista rosvoA")
+
+
+def test_a_hash_costs_what_a_small_machine_can_bear_and_no_less() -> None:
+    made = Passwords()
+    parameters = extract_parameters(made.hash_now("kolme iloista rosvoa"))
+    made.close()
+    assert (parameters.memory_cost, parameters.time_cost, parameters.parallelism) == (19456, 3, 1)
 
 
 @pytest.mark.parametrize("kept", [None, "", "no hash"])

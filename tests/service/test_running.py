@@ -46,7 +46,7 @@ class Watched:
 
     def __init__(self, inner: Store) -> None:
         self._inner, self.failures = inner, 0
-        self.changed = asyncio.Event()
+        self.changed, self.read_once = asyncio.Event(), asyncio.Event()
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         if self.failures:
@@ -59,7 +59,10 @@ class Watched:
             self.changed.set()
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
-        return await self._inner.read(work)
+        try:
+            return await self._inner.read(work)
+        finally:
+            self.read_once.set()
 
     async def search(self, work: Callable[[Transaction], T], limit_s: float = SEARCH_LIMIT_S) -> T:
         return await self._inner.search(work, limit_s)
@@ -353,7 +356,8 @@ async def test_running_sleeps_no_longer_than_until_something_is_due(bench: Bench
     payment = await at_register(bench, "3")
     (limit,) = [row.due_at for row in await rows(bench, t.task) if row.kind == TaskKind.LIMIT]
     bench.clock.advance(limit - bench.clock.now() - 0.05)
-    async with at_work(bench, poll_s=3600) as run:
+    async with at_work(bench) as run:
+        await asyncio.wait_for(run.store.read_once.wait(), 10)
         await run.until(_soon)
         bench.clock.advance(0.05)
         await run.until(lambda: _is(bench, payment, Collection.UNKNOWN))

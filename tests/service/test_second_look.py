@@ -246,7 +246,8 @@ async def test_whoever_answers_says_who_and_who_refuses_says_why(bench: Bench) -
     wish = await wished(bench, await unknown(bench, "3"))
     for answer in (
         agree(bench.world, wish.id, " "),
-        refuse(bench.world, wish.id, "", "no"),
+        agree(bench.world, wish.id, ""),
+        refuse(bench.world, wish.id, " ", "no"),
         refuse(bench.world, wish.id, "otto", " "),
     ):
         with pytest.raises(Declined) as no:

@@ -17,7 +17,7 @@ from tillbridge.service import tries as tries_module
 from tillbridge.service.passwords import Passwords
 from tillbridge.service.people import REMEMBERED_S, Door, SignedIn, set_password, withdraw_person
 from tillbridge.service.people_port import Deed, DeedKind, Person, Role
-from tillbridge.service.tries import MOST_PER_NAME, MOST_PER_SOURCE, WINDOW_S, Tries
+from tillbridge.service.tries import MOST_PER_NAME, MOST_PER_SOURCE, WINDOW_S, Tries, network_of
 
 SOURCE = "192.0.2.7"
 HOUR = 3600.0
@@ -96,6 +96,8 @@ async def test_a_failed_sign_in_is_recorded_without_a_name_that_nobody_has(door:
     await refused(door, "my s3cret in the wrong field")
     assert await journal(door) == [("anna", DeedKind.SIGN_IN_FAILED), ("", DeedKind.SIGN_IN_FAILED)]
     assert "s3cret" not in await door.store.read(everything)
+    deeds = [deed for _, deed in await door.store.read(lambda tx: tx.deeds(None, 2))]
+    assert [deed.facts for deed in deeds] == [{"source": SOURCE}] * 2
 
 
 async def test_a_session_ends_when_its_time_is_over_and_is_erased_at_the_next_sign_in(bench: Bench, door: Door) -> None:
@@ -118,6 +120,16 @@ async def test_who_signs_out_is_not_known_any_more_and_another_session_goes_on(d
     assert await door.who(first.token) is None
     assert await door.who(second.token) is not None
     assert await journal(door) == [("anna", DeedKind.SIGNED_IN)] * 2 + [("anna", DeedKind.SIGNED_OUT)]
+
+
+async def test_who_comes_again_at_once_is_known_without_asking_the_database(bench: Bench, door: Door) -> None:
+    await hire(door)
+    signed_in = await door.sign_in("anna", PASSWORD, SOURCE)
+    first = await door.who(signed_in.token)
+    bench.clock.advance(REMEMBERED_S - 0.1)
+    bench.store.close()
+    assert first is not None
+    assert await door.who(signed_in.token) == first
 
 
 async def test_what_another_bridge_changes_counts_a_moment_later(bench: Bench, door: Door) -> None:
@@ -312,8 +324,26 @@ def test_a_flood_of_names_fills_no_memory_and_a_forgotten_try_does_no_harm(monke
     tries = Tries()
     for n in range(40):
         tries.begin(0.0, f"name{n}", f"source{n}")
-    assert len(tries._at) <= 4
+    assert list(tries._at) == [("name", "name38"), *_keys_of("38")[1:], *_keys_of("39")]
     tries.succeeded("name0", "source0")
+
+
+def _keys_of(n: str) -> list[tuple[str, str]]:
+    return [("name", f"name{n}"), ("source", f"source{n}")]
+
+
+def test_whoever_must_wait_for_less_than_a_second_must_wait() -> None:
+    tries = Tries()
+    for _ in range(MOST_PER_NAME):
+        tries.begin(0.0, "anna", None)
+    with pytest.raises(Declined) as no:
+        tries.begin(WINDOW_S - 0.5, "anna", None)
+    assert no.value.facts == {"wait_s": 1}
+    tries.begin(WINDOW_S, "anna", None)
+
+
+def test_a_network_is_named_as_networks_are() -> None:
+    assert network_of("fe80::1:2:3:4") == "fe80::/64"
 
 
 async def test_what_is_done_in_the_pages_is_recorded_with_the_person(bench: Bench, door: Door) -> None:
