@@ -366,6 +366,7 @@ async def test_a_refund_that_came_to_nothing_at_the_till_leaves_everything_to_be
     assert no.value.code == "reason_missing"
     withdrawn = await withdraw_refund(able.world, payment.id, 1, "sari", "the customer had gone")
     assert withdrawn.state is RefundState.WITHDRAWN
+    assert await tasks(able) == set()
     await able.wait_and_work(700)
     assert (library.refunds, await able.cases()) == ([], [])
     assert (await ask(able, payment)).total.minor == 300
@@ -383,13 +384,29 @@ async def test_a_refund_that_nobody_decides_is_on_the_list_and_ends_by_what_is_s
     assert await able.cases() == []
 
 
-async def test_a_refund_may_wait_for_a_while_before_it_is_on_the_list(able: Bench) -> None:
-    payment = await booked(able, "3")
-    await ask(able, payment)
-    await able.wait_and_work(able.world.limits.ask_s - 1)
-    assert await able.cases() == []
-    await able.wait_and_work(1)
-    assert await able.kinds() == [CaseKind.REFUND_UNDECIDED]
+async def test_a_refund_that_is_decided_leaves_another_payments_on_the_list_with_what_waits_there(
+    able: Bench, library: KeyedLibrary
+) -> None:
+    first = await booked(able, "3")
+    library.add_charge("9", "4")
+    other = await able.start(charges=(Chosen("9"),))
+    await able.work()
+    await able.report(report(other.id, "paid", receipt="8888"))
+    await able.work()
+    await ask(able, first)
+    await ask(able, other)
+    await able.wait_and_work(600)
+    mine, others = sorted(await able.cases(), key=lambda case: case.payment_id != first.id)
+    await decide_case(able.world, others.id, Word(Action.NOT_GIVEN_BACK, "sari", "gone"), second_look=True)
+    await given(able, first)
+    assert await able.cases() == [others]
+    assert len(await able.store.read(lambda tx: tx.open_second_looks(other.id))) == 1
+    closed = await able.store.read(lambda tx: tx.case(mine.id))
+    assert closed is not None
+    assert (closed.closed_by, closed.resolution) == ("sari", "due")
+    await able.work()
+    steps = [event.facts for event, _ in await able.store.read(lambda tx: tx.history(first.id))][-3:]
+    assert [(step["refund"], step["to"]) for step in steps] == [(1, "due"), (1, "recording"), (1, "recorded")]
 
 
 async def test_of_a_payment_that_is_booked_in_part_nothing_can_be_given_back_yet(

@@ -80,5 +80,8 @@ def test_what_a_person_has_settled_is_not_told_as_booked_whole() -> None:
 
 
 def test_a_message_that_has_only_gone_out_is_not_told_as_being_at_the_till() -> None:
+    confirmed = Event("P", 1, 1.0, "library", "booking_confirmed", {"credits": ["7"]}, "")
+    assert "by hand" not in tell(confirmed)
+    assert "by hand" not in tell(Event("P", 1, 1.0, "sari", "second_look_wished", {"action": "settled"}, ""))
     assert "has gone out" in tell(Event("P", 1, 1.0, "bridge", "reached", {"via": "request"}, ""))
     assert "waits for the customer" in tell(Event("P", 1, 1.0, "till", "reached", {"via": "answer"}, ""))
