@@ -39,6 +39,36 @@ def test_what_cannot_be_run_is_refused(arguments: list[str]) -> None:
     assert "tillbridge simulate:" in result.output
 
 
+@pytest.mark.parametrize("option", ["--json", "--keep"])
+def test_a_file_that_cannot_be_written_is_refused_before_anything_runs(option: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["simulate", "--seeds", "0..0", option, str(tmp_path / "none" / "x.json")])
+    assert result.exit_code == 2
+    assert result.output.startswith("tillbridge simulate: ")
+    assert "cannot be written" in result.output
+    assert result.output.count("\n") == 1
+
+
+def test_trying_whether_a_file_can_be_written_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    there, new = tmp_path / "there.json", tmp_path / "new.json"
+    there.write_text("kept", encoding="utf-8")
+    for path in (there, new):
+        assert CliRunner().invoke(app, ["simulate", "--seeds", "0..0", "--keep", str(path)]).exit_code == 0
+    assert there.read_text(encoding="utf-8") == "kept"
+    assert not new.exists()
+
+
+def test_what_cannot_be_written_after_all_leaves_the_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    result = CliRunner().invoke(app, ["simulate", "--seeds", "0..0", "--json", str(tmp_path / "x.json")])
+    assert result.exit_code == 2
+    assert "1 seeds" in result.output
+    assert "No space left on device" in result.output
+    assert "Traceback" not in result.output
+
+
 def test_a_failing_seed_prints_and_keeps_the_shortest_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     send = Ceepos.send
 

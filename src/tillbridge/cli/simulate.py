@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from json import dumps
 from pathlib import Path
@@ -28,7 +30,6 @@ _CENT = Decimal("0.01")
 ENOUGH = 500
 """So many seeds reach everything in the tables; with fewer, chance may leave something out."""
 
-KeepOption = Annotated[Path | None, typer.Option(help="Write the script of a failing run here, as short as it gets")]
 SeedsOption = Annotated[str | None, typer.Option(help="Run these seeds, such as 0..999, and sum them up")]
 
 
@@ -49,14 +50,37 @@ def simulate(
         typer.echo("tillbridge simulate: give one of --seed, --seeds and --script", err=True)
         raise typer.Exit(2)
     try:
-        if seeds is not None:
-            ok = _many(_range(seeds), jobs, keep, json)
-        else:
-            ok = _one(_script(seed, script), keep, trace=trace)
+        _try_to_write(keep, json)
+        ok = (
+            _many(_range(seeds), jobs, keep, json)
+            if seeds is not None
+            else _one(_script(seed, script), keep, trace=trace)
+        )
     except SettingsError as error:
         typer.echo(f"tillbridge simulate: {error}", err=True)
         raise typer.Exit(2) from error
     raise typer.Exit(0 if ok else 1)
+
+
+def _try_to_write(*paths: Path | None) -> None:
+    """Need that the files can be written before anything has run for them; what stands in them stays there."""
+    for path in paths:
+        if path is None:
+            continue
+        there = path.exists()
+        with _writing(path), path.open("ab"):
+            pass
+        if not there:
+            path.unlink()
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        remedy = "Name a file in a folder that is there and that you may write in"
+        raise SettingsError(str(path), f"this cannot be written: {error.strerror or error}", remedy) from error
 
 
 def _script(seed: int | None, path: Path | None) -> Script:
@@ -109,15 +133,13 @@ def _explain(failing: Outcome, keep: Path | None) -> None:
     typer.echo(f"{len(short.script.steps)} of {len(failing.script.steps)} steps are enough for it:")
     typer.echo(short.trace, nl=False)
     if keep is not None:
-        write_script(Script(short.script.seed, short.script.setup, short.script.steps, str(short.broken)), keep)
+        with _writing(keep):
+            write_script(Script(short.script.seed, short.script.setup, short.script.steps, str(short.broken)), keep)
         typer.echo(f"Written to {keep}; play it with tillbridge simulate --script {keep}")
 
 
 def _many(seeds: range, jobs: int, keep: Path | None, written: Path | None) -> bool:
     tally = _run(seeds, jobs)
-    if written is not None:
-        text = dumps({"seeds": [seeds[0], seeds[-1]], **tally.document()}, indent=1, ensure_ascii=False)
-        written.write_text(f"{text}\n", encoding="utf-8")
     typer.echo(
         f"{tally.seeds} seeds, {tally.payments} payments, {tally.seconds / 3600:.0f} simulated hours, "
         f"{len(tally.broken)} seeds that break a rule."
@@ -126,11 +148,19 @@ def _many(seeds: range, jobs: int, keep: Path | None, written: Path | None) -> b
     missing = tally.missing()
     for name in missing:
         typer.echo(f"Never reached: {name}")
-    for seed in sorted(tally.broken)[:1]:
-        _explain(play(draw(seed)), keep)
+    if written is not None:
+        _write_counts(seeds, tally, written)
     for seed in sorted(tally.broken)[1:]:
         typer.echo(f"Seed {seed} breaks a rule: {tally.broken[seed]}")
+    for seed in sorted(tally.broken)[:1]:
+        _explain(play(draw(seed)), keep)
     return not tally.broken and (not missing or tally.seeds < ENOUGH)
+
+
+def _write_counts(seeds: range, tally: Tally, path: Path) -> None:
+    text = dumps({"seeds": [seeds[0], seeds[-1]], **tally.document()}, indent=1, ensure_ascii=False)
+    with _writing(path):
+        path.write_text(f"{text}\n", encoding="utf-8")
 
 
 def _run(seeds: range, jobs: int) -> Tally:
