@@ -2,19 +2,21 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from tillbridge.cli import app
+from tillbridge.cli import app, simulate
 from tillbridge.cli.simulate import plain
 from tillbridge.registers.ceepos.adapter import Ceepos
 from tillbridge.service.register_port import NeverSent, NoOutcome
 from tillbridge.simulation.drawing import draw
 from tillbridge.simulation.play import play
-from tillbridge.simulation.script import read_script
+from tillbridge.simulation.reaching import TABLES
+from tillbridge.simulation.script import Script, Step, read_script, write_script
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -25,18 +27,67 @@ def test_a_range_of_seeds_is_summed_up(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "4 seeds" in result.output
     assert "Transitions taken" in result.output
-    assert "Never reached" in result.output  # four seeds are not enough, and do not fail for it
+    assert "Never reached" not in result.output  # four seeds are not enough, and do not fail for it
+    assert "from 500 seeds on" in result.output
+    assert result.output.splitlines()[-1].startswith("4 seeds, ")
+    assert result.output.endswith(" simulated hours: all rules held.\n")
     document = json.loads(written.read_text())
     assert (document["seeds"], document["broken"]) == ([0, 3], {})
     assert f"{document['payments']} payments" in result.output
     assert document["tables"]["Transitions taken"]["created + send"] > 0
 
 
-@pytest.mark.parametrize("arguments", [[], ["--seed", "1", "--seeds", "0..1"], ["--seeds", "9..1"], ["--seeds", "all"]])
-def test_what_cannot_be_run_is_refused(arguments: list[str]) -> None:
+def test_what_was_never_reached_is_told_by_table_where_it_fails_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulate, "ENOUGH", 1)
+    result = CliRunner().invoke(app, ["simulate", "--seeds", "0..0"])
+    assert result.exit_code == 1
+    told = [line for line in result.output.splitlines() if line.startswith("Never reached")]
+    assert 0 < len(told) <= len(TABLES)
+    assert told[0].startswith("Never reached (Faults that hit): ")
+    verdict = result.output.splitlines()[-1]
+    assert re.fullmatch(r"1 seed, .*: all rules held, and [0-9]+ of what is to be reached never was\.", verdict)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--seed", "1", "--seeds", "0..1"],
+        ["--seeds", "9..1"],
+        ["--seeds", "all"],
+        ["--seed", "abc"],
+        ["--seed", "-1"],
+        ["--seed", "1.5"],
+        ["--seed", ""],
+        ["--seeds", "0..1", "--trace"],
+        ["--seeds", "0..1", "--keep", "x.json", "--json", "./x.json"],
+        ["--seed", "1", "--json", "x.json"],
+        ["--seed", "1", "--jobs", "1"],
+        ["--script", "x.json", "--jobs", "2"],
+        ["--script", "no-such-file.json"],
+    ],
+)
+def test_what_cannot_be_run_is_refused_in_one_plain_line(arguments: list[str]) -> None:
     result = CliRunner().invoke(app, ["simulate", *arguments])
     assert result.exit_code == 2
-    assert "tillbridge simulate:" in result.output
+    assert result.output.startswith("tillbridge simulate: ")
+    assert result.output.count("\n") == 1
+    assert "Errno" not in result.output
+
+
+def test_a_script_with_a_step_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "odd.json"
+    write_script(Script(1, steps=(Step(1.0, "fly"),)), path)
+    result = CliRunner().invoke(app, ["simulate", "--script", str(path)])
+    assert result.exit_code == 2
+    assert "nobody knows the steps fly" in result.output
+
+
+def test_where_all_rules_hold_it_is_said_that_nothing_is_kept(tmp_path: Path) -> None:
+    for which in (["--seed", "0"], ["--seeds", "0..0"]):
+        result = CliRunner().invoke(app, ["simulate", *which, "--keep", str(tmp_path / "kept.json")])
+        assert result.exit_code == 0
+        assert "Nothing to keep: all rules held." in result.output
 
 
 @pytest.mark.parametrize("option", ["--json", "--keep"])
@@ -64,7 +115,7 @@ def test_what_cannot_be_written_after_all_leaves_the_summary(tmp_path: Path, mon
     monkeypatch.setattr(Path, "write_text", full)
     result = CliRunner().invoke(app, ["simulate", "--seeds", "0..0", "--json", str(tmp_path / "x.json")])
     assert result.exit_code == 2
-    assert "1 seeds" in result.output
+    assert "1 seed, " in result.output
     assert "No space left on device" in result.output
     assert "Traceback" not in result.output
 

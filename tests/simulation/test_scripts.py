@@ -38,3 +38,26 @@ def test_what_is_no_script_is_refused_with_the_way_to_one(tmp_path: Path, text: 
     path.write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError, match="--keep"):
         read_script(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{}", "it lacks seed, why, setup, steps"),
+        ("{", "it is no JSON"),
+        ("3", "it holds no JSON object"),
+        ('{"seed": 1, "why": "", "setup": {"patrons": []}, "steps": [{"at": 1, "do": "pay", "pick": 2}]}', "a number"),
+    ],
+)
+def test_what_is_no_script_is_told_in_plain_words(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "none.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError) as refused:
+        read_script(path)
+    assert said in str(refused.value)
+    assert "'" not in str(refused.value)
+
+
+def test_a_script_that_is_not_there_is_told_as_that(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="there is no such file"):
+        read_script(tmp_path / "none.json")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from json import dumps
@@ -19,7 +19,7 @@ from rich.table import Table
 from tillbridge.domain.money import exact_of
 from tillbridge.errors import SettingsError
 from tillbridge.simulation.campaign import Tally, run_all
-from tillbridge.simulation.drawing import draw
+from tillbridge.simulation.drawing import DEEDS, draw
 from tillbridge.simulation.play import Outcome, play
 from tillbridge.simulation.reaching import FAULTS, NOT_REACHED, TABLES
 from tillbridge.simulation.script import Script, read_script, write_script
@@ -30,36 +30,63 @@ _CENT = Decimal("0.01")
 ENOUGH = 500
 """So many seeds reach everything in the tables; with fewer, chance may leave something out."""
 
+SeedOption = Annotated[str | None, typer.Option(help="Run this one seed and tell how it went", metavar="NUMBER")]
 SeedsOption = Annotated[str | None, typer.Option(help="Run these seeds, such as 0..999, and sum them up")]
+JobsOption = Annotated[int | None, typer.Option(min=1, max=64, help="Processes to run --seeds on; one if not given")]
+KeepOption = Annotated[Path | None, typer.Option(help="Write the script of a failing run here, as short as it gets")]
 
 
 def simulate(
     *,
-    seed: Annotated[int | None, typer.Option(help="Run this one seed and tell how it went")] = None,
+    seed: SeedOption = None,
     seeds: SeedsOption = None,
     script: Annotated[Path | None, typer.Option(help="Play a script that --keep has written")] = None,
-    jobs: Annotated[int, typer.Option(min=1, max=64, help="Processes to run seeds on")] = 1,
+    jobs: JobsOption = None,
     trace: Annotated[bool, typer.Option("--trace", help="Print every step in plain words")] = False,
-    keep: Annotated[
-        Path | None, typer.Option(help="Write the script of a failing run here, as short as it gets")
-    ] = None,
+    keep: KeepOption = None,
     json: Annotated[Path | None, typer.Option(help="Write the counts of --seeds here, as JSON")] = None,
 ) -> None:
     """Run the bridge through faults in virtual time: what a seed does, it does again, byte by byte."""
-    if sum(given is not None for given in (seed, seeds, script)) != 1:
-        typer.echo("tillbridge simulate: give one of --seed, --seeds and --script", err=True)
-        raise typer.Exit(2)
     try:
-        _try_to_write(keep, json)
-        ok = (
-            _many(_range(seeds), jobs, keep, json)
-            if seeds is not None
-            else _one(_script(seed, script), keep, trace=trace)
-        )
+        _need_one({"--seed": seed, "--seeds": seeds, "--script": script})
+        if seeds is None:
+            _need_seeds({"--jobs": jobs, "--json": json})
+            played = _script(seed, script)
+            _try_to_write(keep)
+            ok = _one(played, keep, trace=trace)
+        else:
+            _need_no_trace(trace=trace)
+            _need_two_files(keep, json)
+            numbers = _range(seeds)
+            _try_to_write(keep, json)
+            ok = _many(numbers, jobs or 1, keep, json)
     except SettingsError as error:
         typer.echo(f"tillbridge simulate: {error}", err=True)
         raise typer.Exit(2) from error
     raise typer.Exit(0 if ok else 1)
+
+
+def _need_one(options: Mapping[str, object]) -> None:
+    given = [name for name, value in options.items() if value is not None]
+    if len(given) != 1:
+        what = f"{' and '.join(given)} do not go together" if given else "there is nothing to run"
+        raise SettingsError("what to run", what, "Give one of --seed, --seeds and --script")
+
+
+def _need_seeds(options: Mapping[str, object]) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise SettingsError(name, "this goes with --seeds alone", "Leave it out, or give a range of seeds")
+
+
+def _need_no_trace(*, trace: bool) -> None:
+    if trace:
+        raise SettingsError("--trace", "this goes with --seed or --script alone", "Leave it out, or give one seed")
+
+
+def _need_two_files(keep: Path | None, json: Path | None) -> None:
+    if keep is not None and json is not None and keep.absolute() == json.absolute():
+        raise SettingsError("--keep and --json", "both name the same file", "Give each a file of its own")
 
 
 def _try_to_write(*paths: Path | None) -> None:
@@ -83,11 +110,17 @@ def _writing(path: Path) -> Iterator[None]:
         raise SettingsError(str(path), f"this cannot be written: {error.strerror or error}", remedy) from error
 
 
-def _script(seed: int | None, path: Path | None) -> Script:
+def _script(seed: str | None, path: Path | None) -> Script:
     if path is not None:
-        return read_script(path)
-    assert seed is not None  # noqa: S101 - one of the two is given
-    return draw(seed)
+        script = read_script(path)
+        if unknown := sorted({str(step.do) for step in script.steps} - set(DEEDS)):
+            remedy = "Name a file that tillbridge simulate --keep of this version has written"
+            raise SettingsError(str(path), f"nobody knows the steps {', '.join(unknown)}", remedy)
+        return script
+    found = re.fullmatch(r"[0-9]{1,18}", seed or "", re.ASCII)
+    if found is None:
+        raise SettingsError("--seed", f"{seed!r} is no seed", "Write a whole number from 0 on, such as 7")
+    return draw(int(found[0]))
 
 
 def _range(text: str) -> range:
@@ -105,6 +138,7 @@ def _one(script: Script, keep: Path | None, *, trace: bool) -> bool:
         _explain(outcome, keep)
         return False
     _say_how_it_went(outcome)
+    _say_nothing_is_kept(keep)
     return True
 
 
@@ -118,6 +152,11 @@ def _say_how_it_went(outcome: Outcome) -> None:
     till, bridge = plain(exact_of(sums.till_minor)), plain(exact_of(sums.bridge_minor))
     typer.echo(f"Till: {till}. Bridge: {bridge}. Library: {plain(sums.library)}.")
     typer.echo(f"Differences between till and library that have a name: {plain(sums.named)}.")
+
+
+def _say_nothing_is_kept(keep: Path | None) -> None:
+    if keep is not None:
+        typer.echo("Nothing to keep: all rules held.")
 
 
 def plain(amount: Decimal) -> str:
@@ -140,21 +179,33 @@ def _explain(failing: Outcome, keep: Path | None) -> None:
 
 def _many(seeds: range, jobs: int, keep: Path | None, written: Path | None) -> bool:
     tally = _run(seeds, jobs)
-    typer.echo(
-        f"{tally.seeds} seeds, {tally.payments} payments, {tally.seconds / 3600:.0f} simulated hours, "
-        f"{len(tally.broken)} seeds that break a rule."
-    )
     _print_tables(tally)
-    missing = tally.missing()
-    for name in missing:
-        typer.echo(f"Never reached: {name}")
-    if written is not None:
-        _write_counts(seeds, tally, written)
-    for seed in sorted(tally.broken)[1:]:
+    missing = tally.missing_by_table()
+    if tally.seeds < ENOUGH:
+        typer.echo(f"So few seeds need not reach everything: a zero fails the run from {ENOUGH} seeds on.")
+        missing = {}
+    for table, names in missing.items():
+        typer.echo(f"Never reached ({table}): {'; '.join(names)}.")
+    for seed in sorted(tally.broken):
         typer.echo(f"Seed {seed} breaks a rule: {tally.broken[seed]}")
-    for seed in sorted(tally.broken)[:1]:
-        _explain(play(draw(seed)), keep)
-    return not tally.broken and (not missing or tally.seeds < ENOUGH)
+    try:
+        if written is not None:
+            _write_counts(seeds, tally, written)
+        for seed in sorted(tally.broken)[:1]:
+            _explain(play(draw(seed)), keep)
+        if not tally.broken:
+            _say_nothing_is_kept(keep)
+    finally:
+        typer.echo(_verdict(tally, sum(map(len, missing.values()))))
+    return not tally.broken and not missing
+
+
+def _verdict(tally: Tally, missing: int) -> str:
+    seeds = "1 seed" if tally.seeds == 1 else f"{tally.seeds} seeds"
+    ran = f"{seeds}, {tally.payments} payments, {tally.seconds / 3600:.0f} simulated hours"
+    broken = len(tally.broken)
+    held = "all rules held" if not broken else f"{broken} {'seed breaks' if broken == 1 else 'seeds break'} a rule"
+    return f"{ran}: {held}{f', and {missing} of what is to be reached never was' if missing else ''}."
 
 
 def _write_counts(seeds: range, tally: Tally, path: Path) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -46,11 +46,18 @@ class Tally:
 
     def missing(self) -> list[str]:
         """List what no seed has reached and should, and what one has reached although it is said that none can."""
-        never = [name for table, names in TABLES.items() for name in names if not self.counts[table][name]]
-        surprises = [name for counted in self.counts.values() for name in counted if name in NOT_REACHED]
-        return [name for name in never if name not in NOT_REACHED] + [
-            f"{name}, which is said to be out of reach" for name in surprises
-        ]
+        return [name for names in self.missing_by_table().values() for name in names]
+
+    def missing_by_table(self) -> dict[str, list[str]]:
+        """List what is missing under the tables it is missing from; no table without any."""
+        missing = {table: self._missing_from(table, names) for table, names in TABLES.items()}
+        return {table: names for table, names in missing.items() if names}
+
+    def _missing_from(self, table: str, names: Sequence[str]) -> list[str]:
+        counted = self.counts[table]
+        never = [name for name in names if not counted[name] and name not in NOT_REACHED]
+        surprises = [name for name in counted if counted[name] and name in NOT_REACHED]
+        return never + [f"{name}, which is said to be out of reach" for name in surprises]
 
 
 def run_batch(seeds: range) -> Tally:

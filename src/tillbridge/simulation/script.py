@@ -10,6 +10,9 @@ from typing import Any
 
 from tillbridge.errors import SettingsError
 
+_KEYS = ("seed", "why", "setup", "steps")
+_REMEDY = "Name a file that tillbridge simulate --keep has written"
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -71,12 +74,39 @@ def write_script(script: Script, path: Path) -> None:
 
 def read_script(path: Path) -> Script:
     """Read a script; raise SettingsError where the file is none."""
+    read = _read(path)
+    if not isinstance(read, dict):
+        raise _no_script(path, "it holds no JSON object")
+    if lacking := [key for key in _KEYS if key not in read]:
+        raise _no_script(path, f"it lacks {', '.join(lacking)}")
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-        return Script(read["seed"], _setup(read["setup"]), tuple(Step(**step) for step in read["steps"]), read["why"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        remedy = "Name a file that tillbridge simulate --keep has written"
-        raise SettingsError(str(path), f"this is no script of a simulation: {error}", remedy) from error
+        script = Script(read["seed"], _setup(read["setup"]), tuple(Step(**step) for step in read["steps"]), read["why"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _no_script(path, "its setup or one of its steps holds something else than is written there") from error
+    if not isinstance(script.seed, int) or not all(map(_can_be_played, script.steps)):
+        raise _no_script(path, "its seed, or a number in one of its steps, is none that can be played")
+    return script
+
+
+def _read(path: Path) -> object:
+    try:
+        read: object = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SettingsError(str(path), "there is no such file", _REMEDY) from error
+    except OSError as error:
+        raise SettingsError(str(path), f"this cannot be read: {error.strerror or error}", _REMEDY) from error
+    except ValueError as error:
+        raise _no_script(path, "it is no JSON") from error
+    return read
+
+
+def _no_script(path: Path, why: str) -> SettingsError:
+    return SettingsError(str(path), f"this is no script of a simulation: {why}", _REMEDY)
+
+
+def _can_be_played(step: Step) -> bool:
+    numbers = isinstance(step.at, int | float) and isinstance(step.n, int) and isinstance(step.pick, int | float)
+    return numbers and step.at >= 0 and 0 <= step.pick < 1
 
 
 def _setup(read: dict[str, Any]) -> Setup:
