@@ -139,6 +139,25 @@ def test_a_failing_seed_prints_and_keeps_the_shortest_run(tmp_path: Path, monkey
     assert CliRunner().invoke(app, ["simulate", "--script", str(kept)]).exit_code == 0
 
 
+def test_every_difference_is_told_with_its_payment_its_sum_and_its_cause() -> None:
+    outcome = play(draw(3))
+    (difference,) = outcome.sums.differences
+    result = CliRunner().invoke(app, ["simulate", "--seed", "3"])
+    assert "Till less library, rounding left aside: -0.67, of which every part has a cause." in result.output
+    why = "a person was mistaken about what the till has"
+    assert f"  {difference.payment_id}: the till has 0.67 less than the bridge: {why}." in result.output
+    assert (
+        f"sari is mistaken, and says that {difference.payment_id} is paid: the till has nothing of it" in outcome.trace
+    )
+
+
+@pytest.mark.parametrize("seed", [0, 3, 57, 59])
+def test_the_differences_add_up_to_what_has_a_name(seed: int) -> None:
+    sums = play(draw(seed)).sums
+    assert sum((each.more for each in sums.differences), Decimal(0)) == sums.named
+    assert all(each.why for each in sums.differences)
+
+
 @pytest.mark.parametrize(
     ("amount", "shown"), [("2.345000", "2.345"), ("0.000000", "0.00"), ("12", "12.00"), ("-0.005", "-0.005")]
 )

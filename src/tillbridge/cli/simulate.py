@@ -20,6 +20,7 @@ from tillbridge.domain.money import exact_of
 from tillbridge.errors import SettingsError
 from tillbridge.simulation.campaign import Tally, run_all
 from tillbridge.simulation.drawing import DEEDS, draw
+from tillbridge.simulation.ledgers import Difference
 from tillbridge.simulation.play import Outcome, play
 from tillbridge.simulation.reaching import FAULTS, NOT_REACHED, TABLES
 from tillbridge.simulation.script import Script, read_script, write_script
@@ -151,7 +152,16 @@ def _say_how_it_went(outcome: Outcome) -> None:
     typer.echo(f"Faults: {hit}.")
     till, bridge = plain(exact_of(sums.till_minor)), plain(exact_of(sums.bridge_minor))
     typer.echo(f"Till: {till}. Bridge: {bridge}. Library: {plain(sums.library)}.")
-    typer.echo(f"Differences between till and library that have a name: {plain(sums.named)}.")
+    more = "of which every part has a cause" if sums.differences else "and no ledger differs from another"
+    typer.echo(f"Till less library, rounding left aside: {plain(sums.named)}, {more}.")
+    for each in sums.differences:
+        typer.echo(f"  {_in_words(each)}")
+
+
+def _in_words(difference: Difference) -> str:
+    one, other = difference.ledgers
+    than = f"{plain(abs(difference.more))} {'more' if difference.more > 0 else 'less'} than the {other}"
+    return f"{difference.payment_id}: the {one} has {than}: {difference.why}."
 
 
 def _say_nothing_is_kept(keep: Path | None) -> None:

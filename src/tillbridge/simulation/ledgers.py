@@ -33,6 +33,16 @@ OUTCOMES = ("clerk_paid", "clerk_cancelled", "settled")
 _TRUE = {"paid": Heard.TILL_PAID, "cancelled": Heard.TILL_CANCELLED, "taken_back": Heard.TILL_CANCELLED}
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Hold what one ledger has more of a payment than the next one, or less where it is below zero, and why."""
+
+    payment_id: str
+    ledgers: tuple[str, str]
+    more: Decimal
+    why: str
+
+
 @dataclass(frozen=True)
 class Sums:
     """Hold what there is at the end, in cents, and what accounts for the differences; rounding is none of them."""
@@ -41,6 +51,8 @@ class Sums:
     bridge_minor: int = 0
     library: Decimal = Decimal(0)
     named: Decimal = Decimal(0)
+    differences: tuple[Difference, ...] = ()
+    """What `named` is made of."""
 
 
 def compare(stage: Stage, everything: Sequence[Held]) -> Sums:
@@ -55,6 +67,7 @@ def compare(stage: Stage, everything: Sequence[Held]) -> Sums:
             sums.bridge_minor + one.bridge_minor,
             sums.library + one.library,
             sums.named + one.named,
+            sums.differences + one.differences,
         )
     return sums
 
@@ -96,9 +109,11 @@ def _compared(stage: Stage, held: Held) -> Sums:
             said, means = said - refund.total.minor, means - exact
             rounding -= exact_of(refund.total.minor) - exact
     why = f"{payment.id}: the till has {in_till} cents, the bridge says {said}: why?"
-    need(in_till == said or _why_till(stage, held, in_till - said), why)
+    till_differs = "" if in_till == said else _why_till(stage, held, in_till - said)
+    need(in_till == said or till_differs, why)
     why = f"{payment.id}: the charges got {in_library}, and {means} is meant: why?"
-    need(in_library == means or _why_library(stage, held, means - in_library), why)
+    library_differs = "" if in_library == means else _why_library(stage, held, means - in_library)
+    need(in_library == means or library_differs, why)
     unlike = exact_of(in_till) - in_library - rounding
     stands = payment.booking is Booking.REVERSED and stage.library.valid_credits(payment.id)
     left = not stands or _last(held, ("booking_reversal_seen",)) >= 0
@@ -109,7 +124,11 @@ def _compared(stage: Stage, held: Held) -> Sums:
     need(
         listed, f"{payment.id}: {payment.rounding_minor} cents more than asked for are no rounding, and nobody was told"
     )
-    return Sums(in_till, said, in_library, unlike)
+    differences = (
+        Difference(payment.id, ("till", "bridge"), exact_of(in_till - said), till_differs),
+        Difference(payment.id, ("bridge", "library"), means - in_library, library_differs),
+    )
+    return Sums(in_till, said, in_library, unlike, tuple(each for each in differences if each.why))
 
 
 def _why_till(stage: Stage, held: Held, differs: int) -> str:
@@ -120,13 +139,21 @@ def _why_till(stage: Stage, held: Held, differs: int) -> str:
     if "via" in held.events[0].facts:
         return "a person recorded it by hand"
     if _last(held, OUTCOMES) > heard_at:
-        return "a person has decided since the truth was heard"
+        return _why_decided(stage, held, heard=heard_at >= 0)
     if heard_at < 0 and _last_word_may_be_unheard(stage, held):
         return "the till's last word was never heard"
     lies = [said for said in stage.till.said.get(held.payment.id, ()) if not said.true]
     if any(word.fits(lie) for word in heard_by(held) for lie in lies):
         return "the till was heard to say what was not so"
     return ""
+
+
+def _why_decided(stage: Stage, held: Held, *, heard: bool) -> str:
+    if held.payment.id in stage.mistaken:
+        return "a person was mistaken about what the till has"
+    if heard:
+        return "a person has decided otherwise than the till has said"
+    return "a person has decided, and the till was not heard"
 
 
 def _heard_at(stage: Stage, held: Held) -> int:

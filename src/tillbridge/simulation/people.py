@@ -25,6 +25,7 @@ from tillbridge.simulators.till.payment import NotNowError
 
 CLERKS = ("anna", "ville")
 SUPERVISORS = ("sari", "otto")
+_IS = {Action.PAID: "is paid", Action.NOT_PAID: "is not paid"}
 
 
 async def start(stage: Stage, step: Step) -> None:
@@ -138,8 +139,21 @@ async def word(stage: Stage, step: Step) -> None:
     if step.pick < 0.25:  # noqa: PLR2004 - one in four
         wrong = Action.NOT_PAID if said.action is Action.PAID else Action.PAID
         said = Word(wrong, "anna", "I looked, and was mistaken", _line_beside(stage, held) or f"M{step.at:.0f}")
+    _note_mistake(stage, held, said)
     second = step.pick > 0.7  # noqa: PLR2004 - some libraries want a second look
     await stage.fleet.call(lambda world: decide_payment(world, held.payment.id, said, second_look=second))
+
+
+def _note_mistake(stage: Stage, held: Held, said: Word) -> None:
+    """Tell where a person is going to say of a payment what is not so at the till."""
+    if said.action not in _IS or said.action is true_word(stage, held.payment, said.person).action:
+        return
+    there = stage.till.truth(held.payment.id)
+    has = "nothing of it" if there is None else f"it as {there.state.replace('_', ' ')}"
+    stage.mistaken.add(held.payment.id)
+    stage.telling.say(
+        f"{said.person} is mistaken, and says that {held.payment.id} {_IS[said.action]}: the till has {has}"
+    )
 
 
 def _line_beside(stage: Stage, held: Held) -> str | None:
@@ -239,8 +253,11 @@ async def decide(stage: Stage, step: Step) -> None:
         return
     action = actions[int(step.pick * len(actions))]
     patron = str(stage.patron(step.n))
-    receipt = note_decided(stage, stage.known.get(case.payment_id or ""), case, action)
+    held = stage.known.get(case.payment_id or "")
+    receipt = note_decided(stage, held, case, action)
     said = Word(action, "sari", "I looked", receipt or f"S{step.at:.0f}", patron)
+    if held is not None:
+        _note_mistake(stage, held, said)
     second_look = step.pick > 0.8  # noqa: PLR2004 - some libraries want a second look
     await stage.fleet.call(lambda world: decide_case(world, case.id, said, second_look=second_look))
 

@@ -54,7 +54,7 @@ async def hand_out(stage: Stage, step: Step) -> None:
     which = (refund.payment_id, refund.n)
     if step.pick < MISTAKEN * 2 and which not in stage.till.drawer.out:
         stage.till.drawer.mistaken.add(which)
-        stage.telling.say("somebody takes another receipt for that of a refund")
+        stage.telling.say("sari is mistaken, and takes another receipt for that of a refund: nothing was given out")
         await _say_given(stage, refund, f"M{step.at:.0f}")
     elif _give_out(stage, held, refund) and step.pick < 1 - (1 - FORGETS) * 2:
         receipt = stage.till.drawer.out[which].receipt
@@ -76,6 +76,7 @@ async def withdraw(stage: Stage, step: Step) -> None:
         if step.pick < 0.8:  # noqa: PLR2004 - mostly
             return
         stage.till.drawer.mistaken.add(which)
+        stage.telling.say("anna is mistaken, and says that no money was given back: the cashier has given it out")
     await stage.fleet.call(lambda world: withdraw_refund(world, *which, "anna", "the customer has left"))
 
 
@@ -136,6 +137,8 @@ def note_decided(stage: Stage, held: Held | None, case: Case, action: Action) ->
     given = stage.till.drawer.out.get(which)
     if (action is Action.GIVEN_BACK) != (given is not None):
         stage.till.drawer.mistaken.add(which)
+        out = "nothing was given out" if given is None else "the cashier has given it out"
+        stage.telling.say(f"sari may be mistaken about the money of {refund.payment_id} to be given back: {out}")
     return None if given is None else given.receipt
 
 

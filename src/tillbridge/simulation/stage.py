@@ -116,6 +116,8 @@ class Stage:
         """Since when a booking has been one that should come to an end by itself."""
         self.given_since: dict[str, float] = {}
         """Since when money that was given back has been to be recorded."""
+        self.mistaken: set[str] = set()
+        """Payments of which a person has said that the till has what it has not."""
 
     def set_clocks(self, by_s: float) -> None:
         """Set the clocks on the walls; it counts once somebody looks at one."""
