@@ -10,7 +10,6 @@ import pytest
 from typer.testing import CliRunner
 
 from tillbridge.cli import app, simulate
-from tillbridge.cli.simulate import plain
 from tillbridge.registers.ceepos.adapter import Ceepos
 from tillbridge.service.register_port import NeverSent, NoOutcome
 from tillbridge.simulation.drawing import draw
@@ -156,10 +155,3 @@ def test_the_differences_add_up_to_what_has_a_name(seed: int) -> None:
     sums = play(draw(seed)).sums
     assert sum((each.more for each in sums.differences), Decimal(0)) == sums.named
     assert all(each.why for each in sums.differences)
-
-
-@pytest.mark.parametrize(
-    ("amount", "shown"), [("2.345000", "2.345"), ("0.000000", "0.00"), ("12", "12.00"), ("-0.005", "-0.005")]
-)
-def test_a_sum_is_told_with_its_cents_and_with_what_is_behind_them(amount: str, shown: str) -> None:
-    assert plain(Decimal(amount)) == shown

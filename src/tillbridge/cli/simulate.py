@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from decimal import Decimal
 from json import dumps
 from pathlib import Path
 from typing import Annotated
@@ -25,8 +24,7 @@ from tillbridge.simulation.play import Outcome, play
 from tillbridge.simulation.reaching import FAULTS, NOT_REACHED, TABLES
 from tillbridge.simulation.script import Script, read_script, write_script
 from tillbridge.simulation.shrinking import shrunk
-
-_CENT = Decimal("0.01")
+from tillbridge.simulation.wording import plain
 
 ENOUGH = 500
 """So many seeds reach everything in the tables; with fewer, chance may leave something out."""
@@ -167,12 +165,6 @@ def _in_words(difference: Difference) -> str:
 def _say_nothing_is_kept(keep: Path | None) -> None:
     if keep is not None:
         typer.echo("Nothing to keep: all rules held.")
-
-
-def plain(amount: Decimal) -> str:
-    """Write a sum of money with its cents, and as much behind them as there is."""
-    cents = amount.quantize(_CENT)
-    return f"{cents if cents == amount else amount.normalize():f}"
 
 
 def _explain(failing: Outcome, keep: Path | None) -> None:

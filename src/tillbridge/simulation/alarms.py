@@ -82,7 +82,7 @@ class People:
             case "hangs":
                 await asyncio.sleep(TELL_S * 2)
         self._told |= dict.fromkeys(numbers, _Told(process, process.naps, self.outages()))
-        self.telling.say(f"people are told of the cases {numbers}")
+        self.telling.say(f"people are told of the cases {', '.join(map(str, numbers))}")
         return None
 
     def check_waiting(self, now: float, awake_since: float) -> None:

@@ -14,6 +14,7 @@ from tillbridge.simulation.library_side import BASIC, OTHER_BRIDGE
 from tillbridge.simulation.rules import Held
 from tillbridge.simulation.script import Step
 from tillbridge.simulation.stage import Stage
+from tillbridge.simulation.wording import plain
 from tillbridge.simulators.library import corrections
 from tillbridge.simulators.library.facts import CreditOrder, LedgerError, Line, NotPossibleError, Side
 from tillbridge.simulators.library.pairs import Asked
@@ -86,7 +87,7 @@ async def confirm_in_koha(stage: Stage, debit: Line, *, whole: bool) -> None:
     except LedgerError as error:
         stage.telling.say(f"Koha shows the librarian an error: {error}")
     _race(stage, debit.patron_id)
-    _meanwhile(stage, [debit.line_id], 19, f"{amount} of charge {debit.line_id} is paid with Koha's own button")
+    _meanwhile(stage, [debit.line_id], 19, f"{plain(amount)} of charge {debit.line_id} is paid with Koha's own button")
 
 
 async def change_charge(stage: Stage, step: Step) -> None:

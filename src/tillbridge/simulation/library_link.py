@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from tillbridge.libraries.koha.transport import NotAsked, Outcome, Reply, Transport, Unanswered
 from tillbridge.simulation.library_side import LibrarySide, payment_of
 from tillbridge.simulation.wires import Passage, Stop, Wires
+from tillbridge.simulation.wording import spaced
 
 _CREDITS = ("/account/credits", "/contrib/tillbridge/bookings")
 _TAKES = ("/contrib/tillbridge/reversals", "/contrib/tillbridge/refunds")
@@ -154,7 +155,7 @@ class VirtualTransport(Transport):
             await asyncio.sleep(passage.slow_s)
         await asyncio.sleep(passage.back_s)
         if passage.harm in ("answer_lost", "proxy_after", "truncated", "slow_after") and stored.credits:
-            self._side.telling.fault(16, f"the answer to {request.name} is lost ({passage.harm})")
+            self._side.telling.fault(16, f"the answer to {request.name} is lost ({spaced(passage.harm)})")
         match passage.harm:
             case "answer_lost":
                 return None

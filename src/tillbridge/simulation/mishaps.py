@@ -14,6 +14,7 @@ from tillbridge.simulation.script import Step
 from tillbridge.simulation.stage import Stage
 from tillbridge.simulation.till_side import SOURCE
 from tillbridge.simulation.wires import SLOWEST_S, Harm
+from tillbridge.simulation.wording import spaced
 from tillbridge.simulators.library.faults import Fault, FaultKind
 from tillbridge.simulators.till.faults import Options
 from tillbridge.simulators.till.payment import STATUS_OF
@@ -78,9 +79,11 @@ PLUGIN_ROUTES = ("plugin_bookings", "plugin_reversals")
 
 LIES = (0, 1, 99)
 """What a till may report of a payment, whatever it has."""
+_SAID = {0: "cancelled (status 0)", 1: "paid (status 1)", 99: "refused (status 99)"}
 
 
-def _one(things: Sequence[T], pick: float) -> T:
+def one_of(things: Sequence[T], pick: float) -> T:
+    """Return the thing that a pick leads to."""
     return things[int(pick * len(things))]
 
 
@@ -91,12 +94,12 @@ def pick_of(things: Sequence[T], thing: T) -> float:
 
 async def harm_till(stage: Stage, step: Step) -> None:
     """Let the next order to the till fare badly."""
-    stage.wires.arm("till", _one(TILL_HARMS, step.pick), slow_s=0.5)
+    stage.wires.arm("till", one_of(TILL_HARMS, step.pick), slow_s=0.5)
 
 
 async def harm_report(stage: Stage, step: Step) -> None:
     """Let the next report fare badly."""
-    stage.wires.arm("report", _one(REPORT_HARMS, step.pick), slow_s=1.0 + 60.0 * (step.n % 6))
+    stage.wires.arm("report", one_of(REPORT_HARMS, step.pick), slow_s=1.0 + 60.0 * (step.n % 6))
 
 
 async def slow_report(stage: Stage, step: Step) -> None:
@@ -106,44 +109,44 @@ async def slow_report(stage: Stage, step: Step) -> None:
 
 async def slow_write(stage: Stage, step: Step) -> None:
     """Let the next credit, or its answer, take longer than anybody waits."""
-    stage.wires.arm("write", _one(("slow", "slow_after"), step.pick), slow_s=31.0 + 300.0 * step.pick)
+    stage.wires.arm("write", one_of(("slow", "slow_after"), step.pick), slow_s=31.0 + 300.0 * step.pick)
 
 
 async def harm_read(stage: Stage, step: Step) -> None:
     """Let the next question to Koha fare badly."""
-    stage.wires.arm("read", _one(READ_HARMS, step.pick), slow_s=20.0)
+    stage.wires.arm("read", one_of(READ_HARMS, step.pick), slow_s=20.0)
 
 
 async def harm_write(stage: Stage, step: Step) -> None:
     """Let the next credit fare badly."""
-    stage.wires.arm("write", _one(WRITE_HARMS, step.pick), slow_s=min(SLOWEST_S, 25.0 + 100.0 * (step.n % 6)))
+    stage.wires.arm("write", one_of(WRITE_HARMS, step.pick), slow_s=min(SLOWEST_S, 25.0 + 100.0 * (step.n % 6)))
 
 
 async def till_fault(stage: Stage, step: Step) -> None:
     """Let the till do something odd with the next payment, or the nth."""
-    kind, options = _one(TILL_FAULTS, step.pick)
+    kind, options = one_of(TILL_FAULTS, step.pick)
     stage.till.till.faults.add("next", kind, 1, options)
-    stage.telling.say(f"the till is going to do this: {kind}")
+    stage.telling.say(f"the till is going to do this: {spaced(kind)}")
 
 
 async def rotate(stage: Stage, step: Step) -> None:
     """Let the till sign with the old secret, a wrong one, or the new one again."""
-    secret = _one((OLD_SECRET, WRONG_SECRET, SECRET), step.pick)
+    secret = one_of((OLD_SECRET, WRONG_SECRET, SECRET), step.pick)
     stage.till.sign_with(secret)
     stage.telling.say(f"the till signs with the {secret.replace('-', ' ')}")
 
 
 async def koha_fault(stage: Stage, step: Step) -> None:
     """Let the next credit meet one of Koha's own faults."""
-    kind = _one(KOHA_FAULTS, step.pick)
-    route = _one(PLUGIN_ROUTES, step.n % 3 / 3) if stage.library.library.plugin.installed else "credits"
+    kind = one_of(KOHA_FAULTS, step.pick)
+    route = one_of(PLUGIN_ROUTES, step.n % 3 / 3) if stage.library.library.plugin.installed else "credits"
     fault = Fault(0, kind, method="POST", route=route, seconds=6.0)
     stage.library.library.faults.plan(fault)
 
 
 async def refund_fault(stage: Stage, step: Step) -> None:
     """Let the next refunds that Koha is told of meet one of its faults."""
-    kind = _one(REFUND_FAULTS, step.pick)
+    kind = one_of(REFUND_FAULTS, step.pick)
     fault = Fault(0, kind, method="POST", route="plugin_refunds", seconds=6.0, left=1 + step.n % 2)
     stage.library.library.faults.plan(fault)
 
@@ -158,7 +161,7 @@ async def koha_away(stage: Stage, step: Step) -> None:
 
 async def alarm_fault(stage: Stage, step: Step) -> None:
     """Let the channel of alarms fail with the next messages."""
-    stage.people.troubles.extend([_one(TROUBLES, step.pick)] * (1 + step.n % 3))
+    stage.people.troubles.extend([one_of(TROUBLES, step.pick)] * (1 + step.n % 3))
 
 
 async def crash(stage: Stage, step: Step) -> None:
@@ -197,7 +200,7 @@ async def database_fault(stage: Stage, step: Step) -> None:
 
 async def jump(stage: Stage, step: Step) -> None:
     """Set the clocks on the walls: summer time, a wrong day, a correction."""
-    seconds = _one((3600.0, -3600.0, 86_400.0, -120.0, 17.0), step.pick)
+    seconds = one_of((3600.0, -3600.0, 86_400.0, -120.0, 17.0), step.pick)
     if stage.setup.processes > 1:
         # What remains: processes that started before and after such a step go by clocks that are as far apart.
         seconds = min(seconds, 17.0)
@@ -256,7 +259,7 @@ async def lie(stage: Stage, step: Step) -> None:
     held = stage.payment(step.n)
     if held is None:
         return
-    status = _one(LIES, step.pick)
+    status = one_of(LIES, step.pick)
     there = stage.till.truth(held.payment.id)
     true = there is not None and STATUS_OF[there.state] == status
     if not true:
@@ -265,7 +268,9 @@ async def lie(stage: Stage, step: Step) -> None:
     message: dict[str, object] = {"Source": SOURCE, "Id": held.payment.id, "Status": status, "Reference": reference}
     body = _signed(message, SECRET)
     stage.till.note_said(json.loads(body), true=true)
-    await _post(stage, report_address(held), body, 8, f"a till reports {status} for {held.payment.id}, whatever it has")
+    await _post(
+        stage, report_address(held), body, 8, f"a till reports {_SAID[status]} for {held.payment.id}, whatever it has"
+    )
 
 
 async def _post(stage: Stage, address: str, body: bytes, number: int, what: str) -> None:

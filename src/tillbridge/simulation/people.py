@@ -19,12 +19,14 @@ from tillbridge.simulation.refunds import note_decided
 from tillbridge.simulation.rules import Held, need
 from tillbridge.simulation.script import Step
 from tillbridge.simulation.stage import Stage
+from tillbridge.simulation.wording import spaced
 from tillbridge.simulators.library.facts import Side
 from tillbridge.simulators.till.faults import Options
 from tillbridge.simulators.till.payment import NotNowError
 
 CLERKS = ("anna", "ville")
 SUPERVISORS = ("sari", "otto")
+_AT_TILL = {"pay": "take the money of", "leave": "cancel", "take_back": "take back"}
 _IS = {Action.PAID: "is paid", Action.NOT_PAID: "is not paid"}
 
 
@@ -149,7 +151,7 @@ def _note_mistake(stage: Stage, held: Held, said: Word) -> None:
     if said.action not in _IS or said.action is true_word(stage, held.payment, said.person).action:
         return
     there = stage.till.truth(held.payment.id)
-    has = "nothing of it" if there is None else f"it as {there.state.replace('_', ' ')}"
+    has = "nothing of it" if there is None else f"it as {spaced(there.state)}"
     stage.mistaken.add(held.payment.id)
     stage.telling.say(
         f"{said.person} is mistaken, and says that {held.payment.id} {_IS[said.action]}: the till has {has}"
@@ -225,7 +227,7 @@ def try_till(stage: Stage, held: Held, what: str, pick: float) -> None:
                 stage.till.take_back(payment_id)
                 stage.telling.fault(23, f"the till takes {payment_id} back (booking {held.payment.booking})")
     except (KeyError, NotNowError):
-        stage.telling.say(f"the till cannot {what} {payment_id} now")
+        stage.telling.say(f"the till cannot {_AT_TILL[what]} {payment_id} now")
 
 
 async def other_sum(stage: Stage, step: Step) -> None:

@@ -14,7 +14,9 @@ from typing import Any
 import structlog
 from sqlalchemy.exc import OperationalError
 
+from tillbridge.domain.money import exact_of
 from tillbridge.errors import Declined
+from tillbridge.simulation.announcing import step_in_words
 from tillbridge.simulation.bridge import GoneError
 from tillbridge.simulation.drawing import DEEDS
 from tillbridge.simulation.ledgers import Sums, compare
@@ -25,6 +27,7 @@ from tillbridge.simulation.script import Script, Step
 from tillbridge.simulation.settling import ROUND_S, Settlers
 from tillbridge.simulation.stage import Stage
 from tillbridge.simulation.telling import Telling
+from tillbridge.simulation.wording import plain
 
 GRACE_S = 120.0
 """How long after the last step faults go on, so that they find something to hit."""
@@ -109,24 +112,32 @@ async def come_to_rest(stage: Stage, first_s: float = ROUND_S) -> Sums:
     stage.people.check_listed()
     stage.check_whole_store()
     sums = compare(stage, everything)
+    till, bridge = plain(exact_of(sums.till_minor)), plain(exact_of(sums.bridge_minor))
     stage.telling.say(
-        f"at rest: the till has {sums.till_minor} cents, the bridge says {sums.bridge_minor}, "
-        f"the library has {sums.library}, named differences {sums.named}"
+        f"at rest: the till has {till}, the bridge says {bridge}, "
+        f"the library has {plain(sums.library)}, named differences {plain(sums.named)}"
     )
     return sums
 
 
 async def _step(stage: Stage, step: Step) -> None:
     await asyncio.sleep(step.at)
-    stage.telling.say(f"step: {step.do} {step.n} {step.pick}")
+    what = _announced(stage, step)
+    stage.telling.say(f"step: {what}")
     try:
         await DEEDS[step.do](stage, step)
     except Declined as no:
-        stage.telling.say(f"{step.do}: no, {no.message}")
+        stage.telling.say(f"{what}: no. {no.message}")
     except GoneError:
-        stage.telling.say(f"{step.do}: the bridge does not answer")
+        stage.telling.say(f"{what}: the bridge does not answer")
     except OperationalError as error:
-        stage.telling.say(f"{step.do}: the bridge says 503, {error.orig}")
+        stage.telling.say(f"{what}: the bridge says 503, {error.orig}")
+
+
+def _announced(stage: Stage, step: Step) -> str:
+    held = stage.payment(step.n)
+    payment_id = None if held is None else held.payment.id
+    return step_in_words(step, payment_id, stage.patron(step.n), step.n % stage.setup.processes)
 
 
 @contextlib.contextmanager

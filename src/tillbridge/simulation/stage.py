@@ -56,6 +56,7 @@ from tillbridge.simulation.store import InlineStore, OneAtATime
 from tillbridge.simulation.telling import Telling
 from tillbridge.simulation.till_side import REPORT_LIMIT_S, TillSide
 from tillbridge.simulation.wires import Wires
+from tillbridge.simulation.wording import facts_in_words, spaced
 from tillbridge.simulation.worlds import check_begun, check_heard, heard_by
 from tillbridge.store import tables as t
 from tillbridge.store.verifying import verify
@@ -214,7 +215,7 @@ class Stage:
         """Hold a payment to every rule."""
         held = self.look(lambda connection: held_in(connection, payment_id))
         for event in new:
-            self.telling.say(f"{payment_id}: {event.kind} by {event.actor} {dict(event.facts)}")
+            self.telling.say(f"{payment_id}: {spaced(event.kind)} by {event.actor}: {facts_in_words(event.facts)}")
         self.known[payment_id] = held
         self._note_late(held)
         check_held(held)

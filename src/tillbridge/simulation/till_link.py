@@ -11,6 +11,7 @@ from tillbridge.simulation.loop import LIFE
 from tillbridge.simulation.telling import Telling
 from tillbridge.simulation.till_side import CUT, TillSide
 from tillbridge.simulation.wires import Passage, Stop, Wires
+from tillbridge.simulation.wording import spaced
 from tillbridge.simulators.till.inbound import payment_id_of
 from tillbridge.simulators.till.messages import Reply
 
@@ -70,7 +71,7 @@ class VirtualClient(Client):
         if passage.harm in ("answer_lost", "proxy_after", "truncated", "proxy"):
             running = self._wires.outside(exchange)
             await asyncio.wait((running,), timeout=passage.slow_s)
-            self._telling.fault(2, f"the till's answer about {payment_id} is lost ({passage.harm})")
+            self._telling.fault(2, f"the till's answer about {payment_id} is lost ({spaced(passage.harm)})")
             if running.done():
                 return running.result()
             return None

@@ -135,7 +135,7 @@ class TillSide:
         self.arrived[payment_id] += 1
         taken = self.till.take_in(body)
         if isinstance(taken, Reply):
-            self._telling.say(f"the till answers at once: {taken.body[:120]!r}")
+            self._telling.say(f"the till answers at once: {taken.body[:120].decode(errors='replace')}")
             self._note_answer(payment_id, taken)
             return taken
         self._telling.say(f"the till has payment {payment_id}")
