@@ -24,7 +24,7 @@ from tillbridge.simulation.loop import StuckError
 from tillbridge.simulation.rules import BrokenRule, need, no_words_in
 from tillbridge.simulation.saying import GOOD
 from tillbridge.simulation.script import Script, Step
-from tillbridge.simulation.settling import ROUND_S, Settlers
+from tillbridge.simulation.settling import NO_ANSWER, ROUND_S, Settlers
 from tillbridge.simulation.stage import Stage
 from tillbridge.simulation.telling import Telling
 from tillbridge.simulation.wording import plain
@@ -129,7 +129,7 @@ async def _step(stage: Stage, step: Step) -> None:
     except Declined as no:
         stage.telling.say(f"{what}: no. {no.message}")
     except GoneError:
-        stage.telling.say(f"{what}: the bridge does not answer")
+        stage.telling.say(f"{what}: {NO_ANSWER}")
     except OperationalError as error:
         stage.telling.say(f"{what}: the bridge says 503, {error.orig}")
 

@@ -23,6 +23,7 @@ from tillbridge.simulation.refunds import honest_word, put_back_all
 from tillbridge.simulation.rules import Held, check_rest, held_in, need
 from tillbridge.simulation.saying import SECRET
 from tillbridge.simulation.stage import Stage
+from tillbridge.simulation.wording import spaced
 
 ROUND_S = 300.0
 MOST_ROUNDS = 60
@@ -30,6 +31,8 @@ RECORDED_S = 900.0
 """How much later than other work a refund that is not recorded may be put on the list: it is told four times before."""
 PATIENCE = 4
 """After how many looks at a case a person takes it for settled."""
+
+NO_ANSWER = "the bridge does not answer"
 
 _WISHED: dict[CaseKind, tuple[Action, ...]] = {
     CaseKind.PAID_FOR_UNKNOWN_ID: (Action.SETTLED,),
@@ -146,7 +149,7 @@ class Settlers:
             if said is not None:
                 await self._say(case, said)
         except (Declined, GoneError, OperationalError) as no:
-            self._stage.telling.say(f"case {case.id} ({case.kind}): {no}")
+            self._stage.telling.say(f"case {case.id} ({spaced(case.kind)}): {str(no) or NO_ANSWER}")
 
     async def _say(self, case: Case, said: Word) -> None:
         """Decide; a receipt that somebody has typed for another payment by mistake gets a mark of its own."""

@@ -12,7 +12,7 @@ from tillbridge.domain.money import exact_of
 _CENT = Decimal("0.01")
 _MINOR = "_minor"
 """How the name of a fact ends that is a sum in cents."""
-_A_NAME = re.compile("[a-z]+(_[a-z]+)+")
+_NAMES = re.compile("[a-z_ ]+")
 
 
 def facts_in_words(facts: Mapping[str, object]) -> str:
@@ -50,7 +50,7 @@ def _value(name: str, value: object) -> str:
             said = facts_in_words(value) or "none"
         case list() | tuple():
             said = _values(value)
-    return spaced(said) if _A_NAME.fullmatch(said) else said
+    return spaced(said) if _NAMES.fullmatch(said) else said
 
 
 def _values(values: list[object] | tuple[object, ...]) -> str:
