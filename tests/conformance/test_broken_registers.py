@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -260,4 +263,33 @@ async def test_a_broken_register_is_caught_by_the_check_that_names_it(
 ) -> None:
     check = next(each for each in register.CHECKS if each.name == name)
     results = await results_of(ceepos.SETUPS["mode 2, interface 2.0"], adapter, tmp_path, [check], wrap)
+    assert [each for each, _ in failures(results)] == [name]
+
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "docs/examples/paperless_till"
+
+REWRITTEN = {
+    "follows redirects": ("allow_redirects=False", "allow_redirects=True", "fault_redirect"),
+}
+"""What is changed in the example's own source, and the check that names it."""
+
+
+def rewritten(old: str, new: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Make the example's module anew, with one place of its source changed."""
+    source = (EXAMPLE / "paperless_till.py").read_text(encoding="utf-8")
+    assert source.count(old) == 1
+    module = ModuleType("rewritten_till")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(source.replace(old, new), module.__dict__)  # noqa: S102 - our own example
+    return module
+
+
+@pytest.mark.parametrize(("old", "new", "name"), REWRITTEN.values(), ids=REWRITTEN)
+async def test_a_broken_copy_of_the_example_is_caught_by_the_check_that_names_it(
+    old: str, new: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLE))
+    peer = importlib.import_module("paperless_peer")
+    check = next(each for each in register.CHECKS if each.name == name)
+    results = await results_of(peer.opened, rewritten(old, new, monkeypatch), tmp_path, [check])
     assert [each for each, _ in failures(results)] == [name]

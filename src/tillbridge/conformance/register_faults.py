@@ -34,11 +34,13 @@ class Row:
             register, order = peer.connect(Situation.QUICK if self.quick else Situation.USUAL), order_of(peer)
             peer.lay(self.fault)
             answer = await sold(peer, register, order, Bell())
-            need(isinstance(answer, self.told), f"it is told as {short(answer)}")
-            need(not (isinstance(answer, Paid) and self._unproven), "it is paid, and nothing proves it")
             seen = peer.seen(order.payment_id)
+            followed = self.fault is Fault.REDIRECT and seen is not None
+            need(not followed, "it was sent a second time, to where the redirect leads")
             need(peer.connections() == 1, f"{peer.connections()} connections were made")
             need(seen is None or seen.times <= 1, "it has arrived more than once")
+            need(isinstance(answer, self.told), f"it is told as {short(answer)}")
+            need(not (isinstance(answer, Paid) and self._unproven), "it is paid, and nothing proves it")
             if isinstance(answer, Paid) and self.fault is Fault.NO_RECEIPT:
                 need(answer.receipt_number is None, f"it has the receipt number {answer.receipt_number}")
 

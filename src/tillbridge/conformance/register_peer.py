@@ -26,7 +26,7 @@ class Fault(StrEnum):
     OTHER_STATUS = "a good answer comes with the HTTP status 500"
     SERVER_ERROR = "the server answers with an error of its own"
     NOT_NOW = "the server answers that it is not available"
-    REDIRECT = "the address has moved"
+    REDIRECT = "the order is not taken, and the address has moved"
     PAGE = "a web page is answered"
     PAGE_404 = "a web page is answered, with 404"
     PAGE_502 = "a server in between answers with a web page"

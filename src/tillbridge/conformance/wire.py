@@ -30,7 +30,7 @@ class Break(StrEnum):
     ANSWER_HALF = "pass half of the answer on, and cut the connection"
     ANSWER_STALLS = "pass half of the answer on, and never the rest"
     OTHER_STATUS = "pass the answer on with the status 500 in place of its own"
-    REDIRECT = "answer that the address has moved"
+    REDIRECT = "answer that the address has moved, to the very path that was asked"
     PAGE = "answer 200 with a web page"
     PAGE_404 = "answer 404 with a web page"
     PAGE_502 = "answer 502 with a web page"
@@ -41,7 +41,8 @@ class Break(StrEnum):
 
 
 _ANSWERS: dict[Break, tuple[str, bytes, str]] = {
-    Break.REDIRECT: ("307 Temporary Redirect", b"", "Location: /elsewhere\r\n"),
+    # Back to the request's own path: whoever follows it sends a second message, and that one arrives.
+    Break.REDIRECT: ("307 Temporary Redirect", b"", "Location: {path}\r\n"),
     Break.PAGE: ("200 OK", _PAGE, "Content-Type: text/html\r\n"),
     Break.PAGE_404: ("404 Not Found", _PAGE, "Content-Type: text/html\r\n"),
     Break.PAGE_502: ("502 Bad Gateway", _PAGE, "Content-Type: text/html\r\n"),
@@ -128,7 +129,7 @@ class Wire:
         self._first_lines.append(head.partition(b"\r\n")[0])
         laid = self._take(head)
         if isinstance(laid, Break) and laid in _UNPASSED:
-            return await self._answer_by_itself(laid, reader, writer)
+            return await self._answer_by_itself(laid, head, reader, writer)
         answer = await self._asked(head + body, reader)
         if answer is None or laid is Break.ANSWER_LOST:
             return False
@@ -161,12 +162,14 @@ class Wire:
             answer, _ = await asyncio.gather(answering, leaving, return_exceptions=True)
         return answer if isinstance(answer, tuple) else None
 
-    async def _answer_by_itself(self, laid: Break, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _answer_by_itself(
+        self, laid: Break, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
         if laid is Break.CUT_READ:
             return False
         if laid is Break.ENDLESS:
             await _endlessly(writer)
-        writer.write(_said(laid))
+        writer.write(_said(laid, head))
         await writer.drain()
         whole = laid not in (Break.SILENT, Break.NOT_HTTP)
         return whole or await self._until_hung_up(reader)
@@ -203,7 +206,7 @@ async def _message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     return head, await reader.readexactly(int(lengths[0].partition(b":")[2])) if lengths else b""
 
 
-def _said(laid: Break) -> bytes:
+def _said(laid: Break, head: bytes) -> bytes:
     """Return what a wire says by itself; nothing where it is silent."""
     if laid is Break.NOT_HTTP:
         return b"SSH-2.0-OpenSSH_9.2\r\n\r\n"
@@ -212,7 +215,9 @@ def _said(laid: Break) -> bytes:
     if laid not in _ANSWERS:
         return b""
     status, body, more = _ANSWERS[laid]
-    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{more}\r\n".encode() + body
+    path = head.split(b" ", 2)[1].decode("latin-1")
+    told = more.replace("{path}", path)
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{told}\r\n".encode("latin-1") + body
 
 
 def _broken(head: bytes, body: bytes, laid: Break | Change | None) -> bytes:
