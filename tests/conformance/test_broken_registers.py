@@ -270,6 +270,30 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "docs/examples/paperless_till"
 
 REWRITTEN = {
     "follows redirects": ("allow_redirects=False", "allow_redirects=True", "fault_redirect"),
+    "names no place for reports": ('"report_to": self._report_to, ', "", "an_order_names_where_reports_go"),
+    "misspells the place for reports": ('/report"', '/reports"', "an_order_names_where_reports_go"),
+    "posts trial reports elsewhere": (
+        "TrialReport(self._report_to,",
+        "TrialReport(self._settings.address,",
+        "the_trial_report_goes_where_reports_go",
+    ),
+    "sends an order as a ping": (
+        "reply = await self._asked(self._settings.address, None)",
+        """message = {"order": "PING", "till": "10", "lines": [{"article": "1", "text": "", "cents": 1}]}
+        reply = await self._asked(self._settings.address, self._sealed(message))""",
+        "ping_is_well_where_the_server_is_there",
+    ),
+    "raises where a report cannot be posted": (
+        "else Unavailable(reply.why)",
+        "else Unavailable(str(1 / 0))",
+        "posting_to_nobody_is_told",
+    ),
+    "posts something else": (
+        "self._asked(report.address, report.body)",
+        'self._asked(report.address, b"{}")',
+        "posting_a_report_tells_the_answer",
+    ),
+    "reads without end": ("if len(kept) > MOST_BYTES:", "if False:", "fault_endless"),
 }
 """What is changed in the example's own source, and the check that names it."""
 

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ from tillbridge.conformance.wire import HOST, Break, Wire, free_port, wire_to
 from tillbridge.service.register_port import Product, Register
 from tillbridge.surroundings import Surroundings
 
-SECRET, ACCOUNT, TILL = b"kit-secret", "LIBRARY", "10"
+SECRET, ACCOUNT, TILL, BRIDGE = b"kit-secret", "LIBRARY", "10", "https://b.example"
 
 Message = dict[str, Any]
 
@@ -106,7 +107,8 @@ class PaperlessPeer:
 
     def __init__(self, adapter: Any, folder: Path, wire: Wire, sales: dict[str, Sale], news: asyncio.Condition) -> None:
         self._adapter, self._folder, self._wire = adapter, folder, wire
-        self._sales, self._news = sales, news
+        self._sales, self._news, self._receipts = sales, news, itertools.count(1)
+        self._made: list[Register] = []
         self.settings_model = adapter.Settings
         self.settings = {"address": wire.address, "account": ACCOUNT, "secret_file": "secret"}
 
@@ -118,11 +120,15 @@ class PaperlessPeer:
         elif situation is Situation.NOT_THERE:
             more = {"address": f"http://{HOST}:{free_port()}"}
         settings = self.settings_model.model_validate({**self.settings, **more})
-        register: Register = self._adapter.connect(settings, Surroundings("kit", self._folder, "https://b.example"))
+        register: Register = self._adapter.connect(settings, Surroundings("kit", self._folder, BRIDGE))
+        self._made.append(register)
         return register
 
     async def fresh(self) -> None:
-        """Forget every fault and count."""
+        """Forget every fault and count, and close every adapter."""
+        for register in self._made:
+            await register.close()
+        self._made.clear()
         await self._wire.mend()
 
     def lay(self, fault: Fault) -> None:
@@ -140,7 +146,7 @@ class PaperlessPeer:
         """Take the money, once."""
         if payment_id in self._sales and self._sales[payment_id].state == "waiting":
             cents = sum(line["cents"] for line in self._sales[payment_id].message["lines"])
-            receipt = f"P{len(self._sales):06}"
+            receipt = f"P{next(self._receipts):06}"
             await self._decide(payment_id, {"state": "paid", "receipt": receipt, "cents": cents})
 
     async def cancel(self, payment_id: str) -> None:
@@ -175,7 +181,16 @@ class PaperlessPeer:
         lines = sale.message["lines"]
         products = tuple(Product(line["article"], line["text"], line["cents"]) for line in lines)
         total = sum(line["cents"] for line in lines)
-        return Seen(sale.times, sale.message["till"], products, total, json.dumps(sale.message, ensure_ascii=False))
+        text, to = json.dumps(sale.message, ensure_ascii=False), sale.message.get("report_to")
+        return Seen(sale.times, sale.message["till"], products, total, text, to)
+
+    def orders(self) -> int:
+        """Count what is on the till."""
+        return sum(sale.times for sale in self._sales.values())
+
+    def reports_to(self, payment_id: str) -> str:
+        """Say where the bridge takes reports of the register server that the settings call *kit*."""
+        return f"{BRIDGE}/api/v1/registers/kit/report"
 
     def connections(self) -> int:
         """Count the wire's connections."""

@@ -128,7 +128,9 @@ class PaperlessTill:
                     if len(kept) > MOST_BYTES:
                         break
         except (aiohttp.ClientError, OSError) as error:  # OSError has TimeoutError under it
-            return (port.NoOutcome if made.is_set() else port.NeverSent)(f"{type(error).__name__} on the way")
+            if not made.is_set():
+                return port.NeverSent("the till's server cannot be reached")
+            return port.NoOutcome(f"the connection to the till's server broke off ({type(error).__name__})")
         return response.status, bytes(kept)
 
     def _judged(self, status: int, raw: bytes, payment_id: str) -> port.Answer:

@@ -198,7 +198,16 @@ class CeeposPeer:
         products = tuple(Product(each.code, each.description, each.price_minor) for each in payment.products)
         arrived = [note.body for note in self._till.book.notes() if note.kind == "request"]
         text = "\n".join(body for body in arrived if payment_id in body)
-        return Seen(payment.sent_count, payment.office, products, payment.total_minor, text)
+        to = payment.report_address
+        return Seen(payment.sent_count, payment.office, products, payment.total_minor, text, to)
+
+    def orders(self) -> int:
+        """Count what stands in the till's book."""
+        return sum(payment.sent_count for payment in self._till.book)
+
+    def reports_to(self, payment_id: str) -> str:
+        """Put the id where the settings' address has its place."""
+        return _NOWHERE.replace("{invoicenumber}", payment_id)
 
     def connections(self) -> int:
         """Count the wire's connections."""

@@ -86,13 +86,17 @@ class Situation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Hold what the register server has of one payment; `text` is everything that came, `times` how often."""
+    """Hold what the register server has of one payment.
+
+    `text` is everything that came, `times` how often, `report_to` where the message says that reports are to go.
+    """
 
     times: int
     register: str
     products: tuple[Product, ...]
     total_minor: int
     text: str
+    report_to: str | None = None
 
 
 class RegisterPeer(Protocol):
@@ -149,6 +153,14 @@ class RegisterPeer(Protocol):
 
     def seen(self, payment_id: str) -> Seen | None:
         """Say what the register server has of a payment, or None where nothing came."""
+        ...
+
+    def orders(self) -> int:
+        """Count the orders that have come since the peer was opened, of whatever payment, each repetition too."""
+        ...
+
+    def reports_to(self, payment_id: str) -> str:
+        """Say where reports of a payment are to go; raise Skipped where the protocol's messages do not name it."""
         ...
 
     def connections(self) -> int:

@@ -3,11 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+
+from aiohttp import web
 
 from tillbridge.conformance.kit import Skipped, checks_of, need
 from tillbridge.conformance.register_peer import OTHER_RECEIPT, OTHER_SUM_MINOR, RECEIPT, RegisterPeer, Said
 from tillbridge.conformance.register_trying import arrived, judged, new_id, order_of, read, short
+from tillbridge.conformance.wire import HOST, free_port
+from tillbridge.service.checking_port import Answered
+from tillbridge.service.library_port import Unavailable
 from tillbridge.service.register_port import (
     Cancelled,
     Forged,
@@ -19,6 +26,9 @@ from tillbridge.service.register_port import (
     Unreadable,
     Verdict,
 )
+
+ANSWERED = 404
+"""What a bridge answers to a report of a payment that nobody knows."""
 
 UNREADABLE = {
     "nothing": b"",
@@ -227,6 +237,59 @@ async def the_trial_report_is_a_proven_cancelled(peer: RegisterPeer) -> None:
     need(bool(trial.address), "it has no address")
 
 
+async def an_order_names_where_reports_go(peer: RegisterPeer) -> None:
+    """What is sent names the address where reports go: without it, or with another one, none would ever come."""
+    order = order_of(peer)
+    expected = peer.reports_to(order.payment_id)
+    seen = await arrived(peer, peer.connect(), order)
+    need(seen.report_to == expected, f"it names {seen.report_to}, not {expected}")
+
+
+async def the_trial_report_goes_where_reports_go(peer: RegisterPeer) -> None:
+    """The report that is made for trying goes to the address where the till's own reports go."""
+    payment_id = new_id()
+    expected, address = peer.reports_to(payment_id), peer.connect().checks.trial_report(peer.branch, payment_id).address
+    need(address == expected, f"it goes to {address}, not {expected}")
+
+
+async def posting_a_report_tells_the_answer(peer: RegisterPeer) -> None:
+    """A report that is posted for trying arrives byte for byte, and what answers is told with its HTTP status."""
+    checks, came = peer.connect().checks, list[bytes]()
+    async with _taking_reports(came) as address:
+        report = replace(checks.trial_report(peer.branch, new_id()), address=address)
+        told = await checks.post(report)
+    need(isinstance(told, Answered) and told.status == ANSWERED, f"it is told as {told}")
+    need(came == [report.body], f"{len(came)} messages arrived, or another one than the report")
+
+
+async def posting_to_nobody_is_told(peer: RegisterPeer) -> None:
+    """Where nobody takes a report that is posted for trying, this is told in words, and raises nothing."""
+    checks = peer.connect().checks
+    address = f"http://{HOST}:{free_port()}/report"
+    told = await checks.post(replace(checks.trial_report(peer.branch, new_id()), address=address))
+    need(isinstance(told, Unavailable) and bool(told.why), f"it is told as {told}")
+
+
+@contextlib.asynccontextmanager
+async def _taking_reports(came: list[bytes]) -> AsyncIterator[str]:
+    """Be a bridge that has never heard of any payment."""
+
+    async def take(request: web.Request) -> web.Response:
+        came.append(await request.read())
+        return web.Response(status=ANSWERED)
+
+    application = web.Application()
+    application.router.add_post("/report", take)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, HOST, 0)
+    await site.start()
+    try:
+        yield f"http://{HOST}:{runner.addresses[0][1]}/report"
+    finally:
+        await runner.cleanup()
+
+
 async def _is(peer: RegisterPeer, said: Said, fact: type) -> Verdict:
     verdict = judged(peer.connect(), peer.report(new_id(), said), peer.branch)
     need(isinstance(verdict, fact), f"it is told as {short(verdict)}")
@@ -289,7 +352,11 @@ CHECKS = (
         the_previous_secret_counts,
         repeats_are_judged_alike,
         a_proven_stray_counts,
+        an_order_names_where_reports_go,
         the_trial_report_is_a_proven_cancelled,
+        the_trial_report_goes_where_reports_go,
+        posting_a_report_tells_the_answer,
+        posting_to_nobody_is_told,
     ),
     *checks_of(
         "reports that prove nothing",

@@ -160,7 +160,7 @@ class Answered:
 
 
 class RegisterChecks(Protocol):
-    """Look at a register server, and make a report for trying."""
+    """Look at a register server, and make a report for trying. Never raises for what the network or a server does."""
 
     @property
     def servers(self) -> Sequence[ServerChecks]:
