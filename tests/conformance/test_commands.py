@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,9 @@ async def never_ends(peer: Nobody) -> None:
 
 
 class Nobody:
+    def connect(self) -> None:
+        return None
+
     async def fresh(self) -> None:
         return None
 
@@ -87,11 +92,76 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_small")
 def test_people_are_shown_a_table_with_capability_words_and_reasons() -> None:
-    shown = run("register", "ceepos", env={"COLUMNS": "200"})
+    shown = run("register", "ceepos")
     assert shown.exit_code == 1
     for told in ("one way", "another way", "trying", "goes_wrong", "Nothing is well.", "[bold]it says so[/bold]"):
         assert told in shown.stdout
     assert shown.stdout.count("3 checks · ok: 1 · failed: 1 · skipped: 1") == 2
+
+
+@pytest.mark.usefixtures("_small")
+def test_no_line_is_wrapped_where_the_output_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def goes_wrong_at_length(peer: Nobody) -> None:
+        """Nothing is well."""
+        raise Failed("word " * 50 + "end")
+
+    long_name = "a_name_of_a_check_that_is_longer_than_what_fits_beside_its_capability"
+    goes_wrong_at_length.__name__ = long_name
+    monkeypatch.setattr(register, "CHECKS", checks_of("trying", goes_wrong_at_length))
+    shown = run("register", "ceepos", env={"COLUMNS": "80"})
+    assert f"FAILED   trying                      {long_name}\n" in shown.stdout
+    assert "→ " + "word " * 50 + "end\n" in shown.stdout
+
+
+@pytest.mark.usefixtures("_small")
+def test_what_failed_is_told_once_more_at_the_end() -> None:
+    assert run("register", "ceepos").stdout.splitlines()[-4:-2] == [
+        "FAILED: one way: goes_wrong: [bold]it says so[/bold]",
+        "FAILED: another way: goes_wrong: [bold]it says so[/bold]",
+    ]
+
+
+@pytest.mark.usefixtures("_small")
+def test_what_every_check_would_tell_is_told_once_before_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(_: Nobody) -> None:
+        raise ValueError("no_such_key\n  Extra inputs are not permitted")
+
+    monkeypatch.setattr(Nobody, "connect", connect)
+    shown = run("register", "ceepos")
+    assert (shown.exit_code, shown.stdout, len(shown.stderr.splitlines())) == (2, "", 1)
+    assert "one way: the adapter cannot be connected to its peer: ValueError: no_such_key Extra" in shown.stderr
+
+
+MISTAKES = {
+    "broken_till: this module cannot be loaded: SyntaxError: ": ("def connect(:", "SETUPS = {}"),
+    "No module named 'no_such_module'": ("import no_such_module", "SETUPS = {}"),
+    "broken_till: this module has no Settings.": ("connect = None", "SETUPS = {}"),
+    "broken_till: this module has no connect.": ("Settings = None", "SETUPS = {}"),
+    "broken_peer: this module cannot be loaded: ZeroDivisionError: ": ("Settings = connect = None", "1 / 0"),
+    "broken_peer: this module has no SETUPS.": ("Settings = connect = None", ""),
+}
+"""What is told, and the sources of the adapter and of its peer."""
+
+
+@pytest.mark.parametrize(("told", "sources"), MISTAKES.items(), ids=MISTAKES)
+def test_a_mistake_of_an_adapters_author_is_one_plain_line(
+    told: str, sources: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, source in zip(("broken_till.py", "broken_peer.py"), sources, strict=True):
+        (tmp_path / name).write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    modules = {"tillbridge.registers": "broken_till", "tillbridge.register_peers": "broken_peer"}
+    monkeypatch.setattr(
+        "tillbridge.conformance.finding.entry_points", lambda group: [EntryPoint("broken", modules[group], group)]
+    )
+    for module in modules.values():
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    shown = run("register", "broken")
+    assert (shown.exit_code, len(shown.stderr.splitlines()), told in shown.stderr) == (2, 1, True)
+
+
+def test_the_help_names_the_table_of_the_settings_file() -> None:
+    assert "[library] names" in run("library", "--help", env={"COLUMNS": "200"}).stdout
 
 
 @pytest.mark.usefixtures("_small")
@@ -125,6 +195,8 @@ def test_without_a_failure_the_status_is_0(monkeypatch: pytest.MonkeyPatch) -> N
         (["library", "nobody"], "no adapter of this name is installed"),
         (["register", "ceepos", "--setup", "mode 3"], "there is no 'mode 3'"),
         (["library", "koha", "--settings", "x.toml"], "--card"),
+        (["library", "koha", "--card", "1", "--yes"], "--card, --yes: this is for a real library system"),
+        (["library", "koha", "--branch", "CPL"], "Give --settings"),
         (["library", "koha", "--settings", "nowhere.toml", "--card", "1", "--yes"], "there is no such file"),
     ],
 )

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -21,6 +22,7 @@ from tillbridge.conformance.finding import (
     REGISTERS,
     Setups,
     adapter_of,
+    in_one_line,
     live_of,
     setups_of,
 )
@@ -55,7 +57,8 @@ def try_library(
     name: Name,
     setup: SetupOption = None,
     settings: Annotated[
-        Path | None, typer.Option(help="A settings file: try the library system that its [library] names, live.")
+        # rich takes what stands in brackets for markup.
+        Path | None, typer.Option(help=r"A settings file: try the library system that its \[library] names, live.")
     ] = None,
     card: Annotated[
         str | None, typer.Option(help="With --settings: the card of a test patron who owes nothing.")
@@ -71,6 +74,7 @@ def try_library(
     Exit status: 0 no check has failed · 1 one has · 2 nothing could be tried.
     """
     if settings is None:
+        _need_settings({"--card": card is not None, "--branch": branch is not None, "--yes": yes})
         results = _tried(LIBRARIES, LIBRARY_PEERS, name, setup or [], library.CHECKS, quiet=as_json)
         _end("library", name, results, as_json=as_json)
     if card is None:
@@ -79,19 +83,27 @@ def try_library(
     _end("library", name, results, as_json=as_json, traces=traces)
 
 
+def _need_settings(given: Mapping[str, bool]) -> None:
+    """Stop where somebody means a real library system and does not name it: a demo library would pass unnoticed."""
+    named = [option for option, is_given in given.items() if is_given]
+    if named:
+        remedy = "Give --settings with the file that names it, or leave them out to try a demo library"
+        _stop(SettingsError(", ".join(named), "this is for a real library system, and none is named", remedy))
+
+
 def _tried(
     group: str, peers: str, name: str, wanted: Sequence[str], checks: Sequence[Check[Any]], *, quiet: bool
 ) -> Results:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    results: Results = {}
     try:
         adapter, setups = adapter_of(group, name), _wanted(setups_of(peers, name), wanted)
+        for setup, open_peer in setups.items():
+            results[setup] = asyncio.run(_checked(setup, open_peer, adapter, checks))
+            if not quiet:
+                print_results(setup, results[setup])
     except SettingsError as error:
         _stop(error)
-    results: Results = {}
-    for setup, open_peer in setups.items():
-        results[setup] = asyncio.run(_checked(open_peer, adapter, checks))
-        if not quiet:
-            print_results(setup, results[setup])
     return results
 
 
@@ -102,9 +114,15 @@ def _wanted(setups: Setups, wanted: Sequence[str]) -> Setups:
     return {setup: setups[setup] for setup in wanted or setups}
 
 
-async def _checked(open_peer: Any, adapter: Any, checks: Sequence[Check[Any]]) -> list[Result]:
+async def _checked(setup: str, open_peer: Any, adapter: Any, checks: Sequence[Check[Any]]) -> list[Result]:
     with tempfile.TemporaryDirectory(prefix="tillbridge-kit-") as folder:
-        async with open_peer(adapter, Path(folder)) as peer:
+        async with contextlib.AsyncExitStack() as opened:
+            try:
+                peer = await opened.enter_async_context(open_peer(adapter, Path(folder)))
+                peer.connect()
+            except Exception as error:
+                what = f"the adapter cannot be connected to its peer: {in_one_line(error)}"
+                raise SettingsError(setup, what, "Mend the adapter, or what its peer gives it as settings") from error
             return [result async for result in run_checks(checks, peer)]
 
 

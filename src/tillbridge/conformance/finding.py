@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from tillbridge.errors import SettingsError
@@ -28,7 +28,7 @@ def adapter_of(group: str, name: str) -> Any:
     if name not in points:
         known = ", ".join(sorted(points)) or "none"
         raise SettingsError(name, f"no adapter of this name is installed ({group})", f"Installed are: {known}")
-    return points[name].load()
+    return _loaded(points[name], "Settings", "connect")
 
 
 def setups_of(group: str, name: str) -> Setups:
@@ -40,8 +40,26 @@ def setups_of(group: str, name: str) -> Setups:
     if name not in points:
         remedy = f'Name its peer in pyproject.toml: [project.entry-points."{group}"]'
         raise SettingsError(name, "the adapter is there, and nothing to try it against", remedy)
-    found: Setups = points[name].load().SETUPS
+    found: Setups = _loaded(points[name], "SETUPS").SETUPS
     return found
+
+
+def in_one_line(error: Exception) -> str:
+    """Name an error and what it says, in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _loaded(point: EntryPoint, *needed: str) -> Any:
+    """Load a module that must have these names; raise SettingsError: it is its author who reads it."""
+    try:
+        module = point.load()
+    except Exception as error:
+        what = f"this module cannot be loaded: {in_one_line(error)}"
+        raise SettingsError(point.value, what, "Mend it, or install what it imports") from error
+    missing = [name for name in needed if not hasattr(module, name)]
+    if missing:
+        raise SettingsError(point.value, f"this module has no {' and no '.join(missing)}", "Write it")
+    return module
 
 
 def live_of(name: str) -> Callable[..., Any]:

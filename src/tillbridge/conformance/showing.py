@@ -14,6 +14,7 @@ from rich.text import Text
 
 from tillbridge.conformance.kit import Result, Verdict
 
+_NEVER_WRAPPED = 10_000
 _WORDS = {
     Verdict.OK: ("ok", "green"),
     Verdict.FAILED: ("FAILED", "bold red"),
@@ -29,7 +30,18 @@ def print_results(setup: str, results: Sequence[Result]) -> None:
     table.add_column("check", overflow="fold")
     for result in results:
         table.add_row(Text(*_WORDS[result.verdict]), Text(result.capability), _told(result))
-    Console().print(table)
+    if Console().is_terminal:
+        Console().print(table)
+    else:
+        _print_unwrapped(table)
+
+
+def _print_unwrapped(table: Table) -> None:
+    """Print a table to a file or a pipe: each name of a check stays in one piece, to be searched for."""
+    wide = Console(width=_NEVER_WRAPPED, color_system=None)
+    with wide.capture() as captured:
+        wide.print(table)
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def _told(result: Result) -> Text:
@@ -44,7 +56,11 @@ def _told(result: Result) -> Text:
 
 
 def print_sum(all_results: Mapping[str, Sequence[Result]]) -> None:
-    """Print how many checks there are of each kind, and how long they took."""
+    """Print once more what has failed, how many checks there are of each kind, and how long they took."""
+    for setup, results in all_results.items():
+        for result in results:
+            if result.verdict is Verdict.FAILED:
+                typer.echo(f"FAILED: {setup}: {result.name}: {result.why}")
     for setup, results in all_results.items():
         counts = Counter(result.verdict for result in results)
         took_s = sum(result.took_s for result in results)
