@@ -273,7 +273,6 @@ PINGING = """message = {"order": "PING", "till": "10", "lines": [{"article": "1"
 
 REWRITTEN = {
     "fault_redirect": [("allow_redirects=False", "allow_redirects=True")],
-    "fault_endless": [("if len(kept) > MOST_BYTES:", "if False:")],
     "an_order_names_where_reports_go": [('"report_to": self._report_to, ', ""), ('/report"', '/reports"')],
     "the_trial_report_goes_where_reports_go": [("TrialReport(self._report_to,", "TrialReport(self._settings.address,")],
     "ping_is_well_where_the_server_is_there": [("reply = await self._asked(self._settings.address, None)", PINGING)],
