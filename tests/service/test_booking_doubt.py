@@ -327,6 +327,45 @@ async def test_what_may_still_come_is_looked_for_ever_more_seldom_and_last_when_
     assert await pauses(bench, TaskKind.LOOK_UP, 4) == [5, 30, 120, 600 - 155]
 
 
+async def test_a_surplus_of_a_few_cents_is_a_case_too(bench: Bench) -> None:
+    payment = await collected(bench, "3")
+    bench.library.owes("1", "2.95")
+    await bench.work()
+    case = await the_case(bench, CaseKind.SURPLUS)
+    assert (case.payment_id, case.facts["surplus"]) == (payment.id, "0.05")
+
+
+async def test_what_is_booked_is_kept_with_the_numbers_of_its_credits(bench: Bench) -> None:
+    payment = await collected(bench, "3", "4")
+    bench.library.owes("1", "5")
+    await bench.work()
+    history = await bench.store.read(lambda tx: [event for event, _ in tx.history(payment.id)])
+    assert [event.facts["credits"] for event in history if event.kind == "booking_confirmed"] == [["9000", "9001"]]
+
+
+async def test_where_the_patron_owes_nothing_else_a_booking_reads_the_charges_once(bench: Bench) -> None:
+    await collected(bench, "3", "4")
+    before = bench.library.reads
+    await bench.work()
+    assert (bench.library.reads - before, bench.library.writes) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "facts"),
+    [
+        ("unapplied", CaseKind.NOT_APPLIED, {"unapplied": "3"}),
+        ("other_sum", CaseKind.WRONG_CREDIT, {"amount": "2.99"}),
+    ],
+)
+async def test_a_case_about_a_credit_says_how_much_of_it_is_wrong(
+    bench: Bench, fault: str, kind: CaseKind, facts: dict[str, str]
+) -> None:
+    await collected(bench, "3")
+    bench.library.faults.append(fault)
+    await bench.work()
+    assert (await the_case(bench, kind)).facts == {"credit": "9000"} | facts
+
+
 async def test_every_repetition_of_a_booking_is_counted(bench: Bench) -> None:
     await collected(bench, "3")
     bench.library.faults.extend(["never"] * 3)

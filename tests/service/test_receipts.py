@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from support.fakes import report
+from support.payments import make_payment
 from support.rules import check
 from support.steps import at_register, decide, locks, tasks, the_case, unknown
 from support.worlds import Bench
@@ -54,6 +55,16 @@ async def test_a_typed_receipt_that_a_report_names_for_another_payment_is_in_dou
     assert len(bench.library.credits) == (2 if booked else 1)
     assert await locks(bench) == {}
     await check(bench)
+
+
+async def test_a_case_about_others_keeps_no_receipt_from_being_doubted(bench: Bench) -> None:
+    """A third payment has a case that names the mistaken one: that says nothing about the right one."""
+    mistaken, right = await mistyped(bench, booked=False)
+    third = make_payment("A3", "77")
+    await bench.store.write(lambda tx: tx.add_payment(third, None))
+    await bench.store.write(lambda tx: tx.open_case(CaseKind.COLLECTED_TWICE, "A3", 1.0, {}, (mistaken.id,)))
+    await bench.report(report(right.id, "paid", receipt="4711"))
+    assert (await the_case(bench, CaseKind.SAME_RECEIPT)).payment_id == mistaken.id
 
 
 async def test_an_answer_proves_the_receipt_as_well_as_a_report(bench: Bench) -> None:
