@@ -53,10 +53,11 @@ def test_whoever_found_a_change_of_a_function_begins_at_its_next_change(reposito
         environment = os.environ | {
             "MUTANT_UNDER_TEST": mutant,
             "PYTEST_PLUGINS": "mutants_order",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             "PYTHONPATH": str(repository / "bench"),
             "TILLBRIDGE_MUTANT_FINDERS": str(tmp_path / "finders"),
         }
-        command = [sys.executable, "-m", "pytest", "-v", "-p", "no:xdist", "-p", "no:cacheprovider", "test_three.py"]
+        command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "test_three.py"]
         shown = subprocess.run(command, cwd=tmp_path, env=environment, check=False, capture_output=True, text=True)
         return re.findall(r"::test_(\w) (?:PASSED|FAILED)", shown.stdout)
 

@@ -157,10 +157,13 @@ def expire_all(connection: Connection) -> None:
     connection.execute(update(t.task).where(t.task.c.lease_owner.is_not(None)).values(lease_until=0.0))
 
 
+_HELD = (t.task.c.lease_owner.is_not(None), t.task.c.lease_until > 0.0)
+_OWNERS = select(t.task.c.lease_owner).where(*_HELD).distinct()
+
+
 def lease_owners(connection: Connection) -> frozenset[str]:
     """Name the processes that hold a lease."""
-    held = select(t.task.c.lease_owner).where(t.task.c.lease_owner.is_not(None), t.task.c.lease_until > 0.0)
-    return frozenset(connection.execute(held.distinct()).scalars())
+    return frozenset(connection.execute(_OWNERS).scalars())
 
 
 def expire_all_of(connection: Connection, owner: str) -> None:
