@@ -10,6 +10,7 @@ from support.steps import (
     at_register,
     collected,
     decide,
+    the_case,
     unknown,
 )
 from support.worlds import Bench
@@ -158,3 +159,21 @@ async def _answered_paid(bench: Bench) -> Payment:
     (task,) = await bench.due()
     await bench.do(task)
     return await bench.payment(payment.id)
+
+
+async def test_an_answer_that_names_another_sum_is_asked_about_like_a_report(bench: Bench) -> None:
+    bench.till.steps.append(Paid("4711", 100, b"paid"))
+    payment = await at_register(bench, "3")
+    case = await the_case(bench, CaseKind.SUM_DIFFERS)
+    assert (case.payment_id, case.facts) == (payment.id, {"collected_minor": 100, "total_minor": 300})
+    assert (payment.collected_minor, payment.booking) == (100, Booking.BLOCKED)
+    assert bench.library.writes == 0
+
+
+async def test_whoever_reports_is_told_of_which_payment_it_was_or_what_was_wrong(bench: Bench) -> None:
+    payment = await at_register(bench, "3")
+    told = await bench.report(report(payment.id, "paid"))
+    assert (told.status, told.payment_id) == (200, payment.id)
+    wrong = await bench.report(b"no report")
+    assert (wrong.status, wrong.payment_id) == (400, None)
+    assert wrong.why
