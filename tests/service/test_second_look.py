@@ -90,6 +90,29 @@ async def test_a_decision_about_a_stray_report_overtakes_none_that_waits(bench: 
     assert len(await waiting(bench)) == 1
 
 
+async def test_what_the_library_system_settles_overtakes_no_decision_about_another_payment(bench: Bench) -> None:
+    first = await collected(bench, "3")
+    bench.library.faults.append("unapplied")
+    await bench.work()
+    case = await the_case(bench, CaseKind.NOT_APPLIED)
+    bench.library.add_patron("6", "C6")
+    bench.library.add_charge("9", "5", patron_id="6")
+    other = await bench.start(card_number="C6")
+    await bench.work()
+    await bench.report(report(other.id, "paid", receipt="4712"))
+    bench.library.faults.append("refused")
+    await bench.work()
+    await wished_for(bench, CaseKind.REFUSED_BY_LIBRARY, word(Action.SETTLED))
+    bench.library.credits = [(p, replace(c, unapplied=c.unapplied * 0)) for p, c in bench.library.credits]
+    bench.library.owes("1", "0")
+    await bench.wait_and_work(3600)
+    assert (await bench.payment(first.id)).booking is Booking.BOOKED
+    closed = await bench.store.read(lambda tx: tx.case(case.id))
+    assert closed is not None
+    assert (closed.closed_by, closed.resolution) == ("library", "confirmed")
+    assert len(await waiting(bench)) == 1
+
+
 async def test_while_a_decision_waits_nothing_changes(bench: Bench) -> None:
     payment = await unknown(bench, "3")
     before = await bench.payment(payment.id), await claims(bench), await tasks(bench)
