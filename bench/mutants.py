@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Change the domain and the service in one small place at a time, and see whether a test fails for it.
 
-Takes an hour of two processors. A run that was broken off goes on where it was, and only functions that have changed
+Takes hours of a processor. A run that was broken off goes on where it was, and only functions that have changed
 since are tried again: a figure to be told is one of a run that began anew.
 mutmut has an environment of its own, beside that of the tests.
 

@@ -44,6 +44,36 @@ def test_the_page_is_what_the_last_results_make(repository: Path) -> None:
     assert kept == written(repository, repository / "bench/results")
 
 
+SOAK = """
+import sys
+from pathlib import Path
+sys.path.insert(0, "bench")
+import soak
+print(soak.run("races", [sys.executable, "-c", sys.argv[2]], Path(sys.argv[1])))
+"""
+LEAVES_RESULTS = "import sys; from pathlib import Path; Path(sys.argv[2]).write_text('[1]'); sys.exit({status})"
+
+
+@pytest.mark.parametrize(
+    ("program", "passed", "results"),
+    [
+        (LEAVES_RESULTS.format(status=0), True, [1]),
+        (LEAVES_RESULTS.format(status=1), False, [1]),
+        ("1 / 0", False, None),
+    ],
+    ids=["passed", "failed", "failed before there was anything"],
+)
+def test_a_run_takes_the_place_of_an_earlier_one_whether_it_passed_or_not(
+    repository: Path, tmp_path: Path, program: str, passed: bool, results: object
+) -> None:
+    (tmp_path / "races.json").write_text(json.dumps({"run": RUN | {"passed": True}, "results": ["earlier"]}))
+    command = [sys.executable, "-c", SOAK, str(tmp_path), program]
+    ran = subprocess.run(command, cwd=repository, check=True, capture_output=True, text=True)
+    kept = json.loads((tmp_path / "races.json").read_text())
+    assert ran.stdout.splitlines()[-1] == str(passed)
+    assert (kept["run"]["passed"], kept["results"]) == (passed, results)
+
+
 def test_what_was_not_run_is_not_claimed(repository: Path, tmp_path: Path) -> None:
     page = written(repository, tmp_path)
     assert "Not run yet" in page

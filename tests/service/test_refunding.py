@@ -40,6 +40,16 @@ async def booked(bench: Bench, *owed: str, **request: object) -> Payment:
     return stored
 
 
+async def booked_too(bench: Bench) -> Payment:
+    """Let another payment of the same patron be booked whole, with a receipt of its own."""
+    bench.library.add_charge("9", "4")
+    payment = await bench.start(charges=(Chosen("9"),))
+    await bench.work()
+    await bench.report(report(payment.id, "paid", receipt="8888"))
+    await bench.work()
+    return await bench.payment(payment.id)
+
+
 async def ask(bench: Bench, payment: Payment, **changes: object) -> Refund:
     """Ask for money of a payment to be given back."""
     request = {"person": "sari", "reason": "charged in error"} | changes
@@ -169,21 +179,14 @@ async def test_money_may_be_given_back_at_another_register(able: Bench, library:
     assert (library.refunds[0].branch, library.refunds[0].register_id) == ("MPL", "5")
 
 
-async def test_a_receipt_is_asked_for_among_those_of_the_server_where_the_money_was_given_back(
-    able: Bench, library: KeyedLibrary
-) -> None:
+async def test_a_receipt_is_asked_for_among_those_of_the_server_where_the_money_was_given_back(able: Bench) -> None:
     """Two register servers number their receipts each for itself."""
     able.world = replace(
         able.world,
         branches={**able.world.branches, "MPL": Branch("country", {"20": "Kassa"})},
         registers={**able.world.registers, "country": able.till},
     )
-    other = await booked(able, "3")
-    library.add_charge("9", "4")
-    payment = await able.start(charges=(Chosen("9"),))
-    await able.work()
-    await able.report(report(payment.id, "paid", receipt="8888"))
-    await able.work()
+    other, payment = await booked(able, "3"), await booked_too(able)
     await ask(able, payment, branch="MPL", register="20")
     refund = await given(able, payment, receipt=other.receipt_number or "")
     assert (refund.state, refund.register_server) == (RefundState.DUE, "country")
@@ -384,15 +387,8 @@ async def test_a_refund_that_nobody_decides_is_on_the_list_and_ends_by_what_is_s
     assert await able.cases() == []
 
 
-async def test_a_refund_that_is_decided_leaves_another_payments_on_the_list_with_what_waits_there(
-    able: Bench, library: KeyedLibrary
-) -> None:
-    first = await booked(able, "3")
-    library.add_charge("9", "4")
-    other = await able.start(charges=(Chosen("9"),))
-    await able.work()
-    await able.report(report(other.id, "paid", receipt="8888"))
-    await able.work()
+async def test_a_refund_that_is_decided_leaves_another_payments_on_the_list_with_what_waits_there(able: Bench) -> None:
+    first, other = await booked(able, "3"), await booked_too(able)
     await ask(able, first)
     await ask(able, other)
     await able.wait_and_work(600)
