@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from support.fakes import report
+from support.patience import limits_of_waiting
 from support.steps import at_register, collected, decide, locks, rows, tasks, the_case
 from support.worlds import Bench
 from tillbridge.domain.lifecycle import Booking, Collection
@@ -94,12 +95,16 @@ async def test_booking_6_a_library_system_that_is_away_for_hours_loses_nothing(b
     assert len(bench.library.credits) == 1
 
 
-async def test_booking_6_an_adapter_that_never_answers_is_looked_up(bench: Bench) -> None:
+async def test_booking_6_an_adapter_that_never_answers_is_looked_up(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     payment = await collected(bench, "3")
+    limits = limits_of_waiting(monkeypatch)
     bench.library.write_limit_s = 0.01 - bench.world.limits.write_hang_s
     bench.library.faults.append("hangs")
     await bench.work()
     assert (await bench.payment(payment.id)).booking is Booking.UNKNOWN
+    assert pytest.approx(0.01) in limits
 
 
 async def test_booking_6_a_late_first_request_and_its_repeat_are_booked_twice(bench: Bench) -> None:

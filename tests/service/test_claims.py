@@ -11,9 +11,10 @@ from support.worlds import Bench
 from tillbridge.domain.lifecycle import Booking
 from tillbridge.domain.payment import Payment
 from tillbridge.errors import Declined
+from tillbridge.service.collecting import Collecting
 from tillbridge.service.resolving import Action, Word, resolve_payment
 from tillbridge.service.starting import Chosen
-from tillbridge.service.store_port import CaseKind
+from tillbridge.service.store_port import CaseKind, Transaction
 
 
 async def test_claims_a_charge_can_be_claimed_by_one_payment_and_the_second_is_shown_the_first(bench: Bench) -> None:
@@ -178,6 +179,24 @@ async def test_claims_gone_and_taken_by_several_warn_each_of_them_at_once(bench:
         (case,) = await bench.store.read(lambda tx, other=other: tx.cases_naming(other.id))  # type: ignore[misc]
         assert (case.kind, case.payment_id) == (CaseKind.COLLECTED_TWICE, late.id)
         assert (await bench.events(other.id))[-1] == "named"
+
+
+async def test_claims_of_a_case_that_goes_on_tell_those_alone_whom_it_did_not_name_before(bench: Bench) -> None:
+    for charge in "123":
+        bench.library.add_charge(charge, "5")
+    late, first, second = [await bench.start(charges=(Chosen(charge),)) for charge in "123"]
+
+    async def name(kind: CaseKind, *others: Payment) -> list[int]:
+        def store(tx: Transaction) -> None:
+            collecting = Collecting(tx, bench.clock.now(), bench.world)
+            collecting.open_case(late, kind, {}, tuple(other.id for other in others))
+
+        await bench.store.write(store)
+        return [len(await facts_of(bench, other, "named")) for other in (first, second)]
+
+    assert await name(CaseKind.SAME_RECEIPT, first) == [1, 0]
+    assert await name(CaseKind.SAME_RECEIPT, first, second) == [1, 1]
+    assert await name(CaseKind.COLLECTED_TWICE, first) == [2, 1]
 
 
 async def test_claims_collected_twice_with_another_sum_are_two_cases_and_each_waits_for_its_own_answer(

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from support.fakes import FakeTill, report
+from support.patience import limits_of_waiting
 from support.steps import (
     at_register,
     begun,
@@ -97,11 +98,15 @@ async def test_hearing_1_a_till_that_cannot_be_reached_in_time_cancels_with_noth
     assert await claims(bench) == {}
 
 
-async def test_hearing_1_an_adapter_that_never_answers_is_an_unknown_outcome(bench: Bench) -> None:
+async def test_hearing_1_an_adapter_that_never_answers_is_an_unknown_outcome(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = limits_of_waiting(monkeypatch)
     bench.till.answer_limit_s = 0.01 - sending.HANG_MARGIN_S
     bench.till.steps.append(held(AtRegister(), asyncio.Event(), asyncio.Event()))
     payment = await at_register(bench, "3")
     assert payment.standing == UNKNOWN
+    assert pytest.approx(0.01) in limits
 
 
 async def test_hearing_2_a_payment_found_in_sending_after_a_restart_becomes_unknown_and_is_not_sent_again(

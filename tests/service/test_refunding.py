@@ -11,6 +11,7 @@ import pytest
 
 from support.fakes import OWN_ERROR, TIMED_OUT, report
 from support.keyed import EVERYTHING, KeyedLibrary
+from support.patience import limits_of_waiting
 from support.steps import begun, booked_in_two, collected, credits_of, decide, locks, paused, tasks, the_case
 from support.worlds import Bench
 from tillbridge.domain.lifecycle import Booking, Collection, Heard, RefundState
@@ -639,7 +640,9 @@ async def test_a_library_system_that_never_answers_is_given_up_and_told_again(
     with monkeypatch.context() as silent:
         silent.setattr(library, "write_limit_s", 0.01 - able.world.limits.write_hang_s)
         silent.setattr(library, "refund", lambda _: asyncio.Event().wait())
+        limits = limits_of_waiting(silent)
         await able.work()
+    assert pytest.approx(0.01) in limits
     assert await state(able, payment) is RefundState.UNKNOWN
     (event, _) = (await able.store.read(lambda tx: tx.history(payment.id)))[-1]
     assert event.facts["why"] == "the adapter failed: TimeoutError"

@@ -11,6 +11,7 @@ import pytest
 
 from support.fakes import OWN_ERROR, TIMED_OUT, report
 from support.keyed import EVERYTHING, KeyedLibrary
+from support.patience import limits_of_waiting
 from support.steps import begun, booked_in_two, collected, credits_of, decide, locks, paused, tasks, the_case
 from support.worlds import Bench
 from tillbridge.domain.lifecycle import Booking, Collection
@@ -335,7 +336,9 @@ async def test_a_library_system_that_never_answers_is_given_up_and_asked_again(
     with monkeypatch.context() as silent:
         silent.setattr(library, "write_limit_s", 0.01 - able.world.limits.write_hang_s)
         silent.setattr(library, "reverse", lambda _: asyncio.Event().wait())
+        limits = limits_of_waiting(silent)
         await able.work()
+    assert pytest.approx(0.01) in limits
     (event, _) = (await able.store.read(lambda tx: tx.history(payment.id)))[-1]
     assert (event.kind, event.facts["why"]) == ("booking_reversal_unclear", "the adapter failed: TimeoutError")
     await able.wait_and_work(5)

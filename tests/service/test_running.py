@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from support.fakes import report
-from support.steps import at_register, collected, rows
+from support.steps import at_register, collected, paused, rows
 from support.worlds import Bench
 from tillbridge.domain.lifecycle import Booking, Collection
 from tillbridge.domain.payment import Payment
@@ -379,7 +379,11 @@ async def test_running_cut_off_leaves_a_held_payment_unknown_for_the_next_proces
 async def test_running_a_lease_outlasts_a_library_system_that_may_take_minutes_to_write(bench: Bench) -> None:
     bench.library.write_limit_s = 132.0
     payment = await collected(bench, "5")
-    async with at_work(bench) as run:
+    reached, go_on = paused(bench.library, "record")
+    async with at_work(bench, renew_s=15) as run:
+        await reached.wait()
+        assert [row.lease_until for row in await run.leased()] == [bench.clock.now() + 132 + 2 * 15]
+        go_on.set()
         await run.booked(payment)
 
 

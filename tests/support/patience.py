@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import pytest
+
 T = TypeVar("T")
 
 PATIENCE_S = 60.0
@@ -21,3 +23,16 @@ async def until(look: Callable[[], Awaitable[T | None]]) -> T:
         while (seen := await look()) is None:  # noqa: ASYNC110 - what is looked at is on the other side of HTTP
             await asyncio.sleep(LOOK_S)
         return seen
+
+
+def limits_of_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
+    """Note, from now on, for how many seconds anything is waited for."""
+    noted: list[float | None] = []
+    limited = asyncio.timeout
+
+    def noting(delay: float | None) -> asyncio.Timeout:
+        noted.append(delay)
+        return limited(delay)
+
+    monkeypatch.setattr(asyncio, "timeout", noting)
+    return noted
