@@ -14,6 +14,7 @@ import pytest
 from conformance.conftest import Wrapped, failures, results_of
 from tillbridge.conformance import koha, library
 from tillbridge.libraries import koha as adapter
+from tillbridge.libraries.koha import transport
 from tillbridge.service.library_port import (
     BookingAnswer,
     Charge,
@@ -224,3 +225,14 @@ async def test_a_broken_library_is_caught_by_the_check_that_names_it(
     check = next(each for each in library.CHECKS if each.name == name)
     results = await results_of(koha.SETUPS["Basic"], adapter, tmp_path, [check], wrap)
     assert [each for each, _ in failures(results)] == [name]
+
+
+@pytest.mark.parametrize("name", ["recording_endless", "reading_endless"])
+async def test_a_library_that_takes_an_answer_of_any_length_is_caught(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "MOST_BYTES", 1 << 40)
+    check = next(each for each in library.CHECKS if each.name == name)
+    results = await results_of(koha.SETUPS["Basic"], adapter, tmp_path, [check])
+    ((failed, why),) = failures(results)
+    assert (failed, why) == (name, "it takes an answer of any length into memory")

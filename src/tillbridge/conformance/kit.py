@@ -15,6 +15,9 @@ from tillbridge.errors import TillbridgeError
 LONGEST_CHECK_S = 30.0
 """How long one check may take: an adapter that hangs is caught, and the kit goes on."""
 
+HANGS_UP_S = 2.0
+"""How soon after its answer an adapter's hanging up must show."""
+
 
 class Failed(TillbridgeError):  # noqa: N818 - it names what a check has, not a fault of the kit
     """Say what an adapter did that it must not do."""
@@ -86,6 +89,15 @@ def need(holds: bool, told: str) -> None:
     """Raise Failed with these words unless it holds."""
     if not holds:
         raise Failed(told)
+
+
+async def need_hung_up(until_hung_up: Callable[[], Awaitable[None]]) -> None:
+    """Raise Failed where the adapter has listened to an answer without end until that was cut off."""
+    try:
+        async with asyncio.timeout(HANGS_UP_S):
+            await until_hung_up()
+    except TimeoutError:
+        raise Failed("it takes an answer of any length into memory") from None
 
 
 def checks_of(capability: str, *runs: Callable[[P], Awaitable[None]]) -> tuple[Check[P], ...]:

@@ -67,6 +67,7 @@ FAULTS: Mapping[LibraryFault, tuple[FaultKind, bool] | Break] = {
     LibraryFault.REDIRECT: Break.REDIRECT,
     LibraryFault.NOT_HTTP: Break.NOT_HTTP,
     LibraryFault.NOT_UTF8: Break.NOT_UTF8,
+    LibraryFault.ENDLESS: Break.ENDLESS,
     LibraryFault.FORBIDDEN: (FaultKind.FORBIDDEN, False),
     LibraryFault.LOGGED_OUT: (FaultKind.FORGET_TOKENS, False),
     LibraryFault.ERROR_KEPT: (FaultKind.CREDIT_500_KEPT, True),
@@ -202,6 +203,10 @@ class KohaPeer:
     def connections(self) -> int:
         """Count the wire's connections."""
         return self._wire.connections
+
+    async def until_hung_up(self) -> None:
+        """Wait for the wire to notice."""
+        await self._wire.hung_up.wait()
 
     def _forget_log_in(self) -> None:
         if not self._renews:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tillbridge.conformance.kit import Check, checks_of, need
+from tillbridge.conformance.kit import Check, checks_of, need, need_hung_up
 from tillbridge.conformance.library_peer import LibraryFault, LibraryPeer, Made, Need, Of
 from tillbridge.conformance.library_trying import (
     ALL_OR_NOTHING,
@@ -67,6 +67,8 @@ class Row:
             peer.lay(self.fault, Of.WRITING)
             answer = await library.record(order)
             need(_MEANS[self.told](answer, order), f"it is told as {short(answer)}")
+            if self.fault is LibraryFault.ENDLESS:
+                await need_hung_up(peer.until_hung_up)
             need(peer.writes() <= 1 or self.fault is LibraryFault.LOGGED_OUT, f"it was sent {peer.writes()} times")
             await self._need_found(peer, library, made, order)
 
@@ -116,6 +118,7 @@ ROWS = (
     Row(LibraryFault.REDIRECT),
     Row(LibraryFault.NOT_HTTP),
     Row(LibraryFault.NOT_UTF8),
+    Row(LibraryFault.ENDLESS),
     Row(LibraryFault.FORBIDDEN, "refused"),
     Row(LibraryFault.LOGGED_OUT, "recorded", kept=True),
     Row(LibraryFault.ERROR_KEPT, "ended", kept=True),
@@ -134,6 +137,7 @@ ON_READING = (
     LibraryFault.REDIRECT,
     LibraryFault.NOT_HTTP,
     LibraryFault.NOT_UTF8,
+    LibraryFault.ENDLESS,
     LibraryFault.FORBIDDEN,
 )
 """Faults while something is read: each makes every question *unavailable*, never a "no" or an empty list."""
@@ -158,6 +162,8 @@ def _reading(fault: LibraryFault) -> Check[LibraryPeer]:
                 peer.lay(fault, of, 4)
                 told = await ask()
                 need(isinstance(told, Unavailable) and bool(told.why), f"{of}: it is told as {short(told)}")
+                if fault is LibraryFault.ENDLESS:
+                    await need_hung_up(peer.until_hung_up)
                 peer.unlay()
 
     words = f"Where {fault}, reading is *unavailable*, and never nobody or nothing."

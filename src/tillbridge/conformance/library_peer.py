@@ -34,6 +34,7 @@ class LibraryFault(StrEnum):
     REDIRECT = "the address has moved"
     NOT_HTTP = "something is answered that is no HTTP"
     NOT_UTF8 = "bytes are answered that are no text"
+    ENDLESS = "an answer begins that has no end"
     FORBIDDEN = "the bridge's account lacks the right"
     LOGGED_OUT = "the bridge's log-in has been forgotten"
     ERROR_KEPT = "the library system answers with an error of its own, and has recorded the credit whole"
@@ -182,6 +183,10 @@ class LibraryPeer(Protocol):
 
     def connections(self) -> int:
         """Count the connections that were made since `fresh`."""
+        ...
+
+    async def until_hung_up(self) -> None:
+        """Wait until an adapter has hung up on a request that was under way, since a fault was laid."""
         ...
 
 

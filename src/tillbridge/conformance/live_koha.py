@@ -204,6 +204,10 @@ class LiveKohaPeer:
         """Count nothing: there is no wire between."""
         return int(self.writes())
 
+    async def until_hung_up(self) -> None:
+        """Wait for nothing: there is no wire between."""
+        self.writes()
+
     async def _test_patron(self, card_number: str) -> Patron:
         found = await self._own.patron_by_card(card_number)
         if not isinstance(found, Patron):

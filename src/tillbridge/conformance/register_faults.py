@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tillbridge.conformance.kit import Check, need
+from tillbridge.conformance.kit import Check, need, need_hung_up
 from tillbridge.conformance.register_peer import Fault, RegisterPeer, Situation
 from tillbridge.conformance.register_trying import Bell, order_of, short, sold
 from tillbridge.service.register_port import AtRegister, Cancelled, NoOutcome, Paid, Refused
@@ -41,6 +41,8 @@ class Row:
             need(seen is None or seen.times <= 1, "it has arrived more than once")
             need(isinstance(answer, self.told), f"it is told as {short(answer)}")
             need(not (isinstance(answer, Paid) and self._unproven), "it is paid, and nothing proves it")
+            if self.fault is Fault.ENDLESS:
+                await need_hung_up(peer.until_hung_up)
             if isinstance(answer, Paid) and self.fault is Fault.NO_RECEIPT:
                 need(answer.receipt_number is None, f"it has the receipt number {answer.receipt_number}")
 

@@ -34,7 +34,7 @@ class Fault(StrEnum):
     NOT_HTTP = "something is answered that is no HTTP"
     NOT_UTF8 = "bytes are answered that are no text"
     NOT_JSON = "a damaged message is answered"
-    ENDLESS = "an answer begins that never ends"
+    ENDLESS = "an answer begins that has no end"
     WRONG_PROOF = "the answer's proof is wrong"
     NO_PROOF = "the answer has no proof"
     OTHER_ID = "a rightly proven answer is about another payment"

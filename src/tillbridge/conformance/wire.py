@@ -16,7 +16,10 @@ from enum import StrEnum
 HOST = "127.0.0.1"
 
 _PAGE = b"<!doctype html><title>Kirjaudu</title><h1>Kirjaudu</h1>"
-_LARGE = b"x" * 65_536
+_PART = b"x" * 65_536
+
+MOST_ANSWERED = 64 * 1024 * 1024
+"""After how many bytes an answer without end is cut off all the same: whoever still listens takes anything."""
 
 
 class Break(StrEnum):
@@ -37,7 +40,7 @@ class Break(StrEnum):
     NOTHING = "answer 204 with nothing"
     NOT_HTTP = "answer with something that is no HTTP"
     NOT_UTF8 = "answer 200 with bytes that are no text"
-    ENDLESS = "answer 200 and never come to an end"
+    ENDLESS = "answer 200 and go on, for longer than anybody should listen"
 
 
 _ANSWERS: dict[Break, tuple[str, bytes, str]] = {
@@ -78,7 +81,11 @@ class Wire:
         return f"http://{HOST}:{self._server.sockets[0].getsockname()[1]}"
 
     def lay(self, what: Break | Change, marker: bytes = b"", times: int = 1) -> None:
-        """Break, or change the answers to, the next requests whose first line holds the marker."""
+        """Break, or change the answers to, the next requests whose first line holds the marker.
+
+        From now on `hung_up` is set where the other side hangs up on a request that is under way.
+        """
+        self.hung_up.clear()
         self._laid.append(_Laid(what, marker, times))
 
     def unlay(self) -> None:
@@ -168,11 +175,21 @@ class Wire:
         if laid is Break.CUT_READ:
             return False
         if laid is Break.ENDLESS:
-            await _endlessly(writer)
+            return await self._answer_endlessly(writer)
         writer.write(_said(laid, head))
         await writer.drain()
         whole = laid not in (Break.SILENT, Break.NOT_HTTP)
         return whole or await self._until_hung_up(reader)
+
+    async def _answer_endlessly(self, writer: asyncio.StreamWriter) -> bool:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+        try:
+            for _ in range(MOST_ANSWERED // len(_PART)):
+                writer.write(_PART)
+                await writer.drain()
+        except OSError:
+            self.hung_up.set()
+        return False
 
     async def _until_hung_up(self, reader: asyncio.StreamReader) -> bool:
         await reader.read()
@@ -234,10 +251,3 @@ def _broken(head: bytes, body: bytes, laid: Break | Change | None) -> bytes:
 def _with_body(head: bytes, body: bytes) -> bytes:
     lines = [line for line in head.rstrip().split(b"\r\n") if not line.lower().startswith(b"content-length:")]
     return b"\r\n".join([*lines, f"Content-Length: {len(body)}".encode(), b"", b""]) + body
-
-
-async def _endlessly(writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
-    while True:
-        writer.write(_LARGE)
-        await writer.drain()
