@@ -185,7 +185,7 @@ async def closing_ends_what_is_held(peer: RegisterPeer) -> None:
 
 async def closed_sends_nothing(peer: RegisterPeer) -> None:
     """After closing nothing is sent any more, and closing twice does no harm."""
-    register = peer.connect()
+    register = peer.connect(Situation.QUICK)
     await register.close()
     await register.close()
     answer = await register.send(order_of(peer), Bell())
