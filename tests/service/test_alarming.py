@@ -14,6 +14,7 @@ import structlog
 from structlog.typing import EventDict
 
 from support.fakes import report
+from support.logs import collected as collected_log
 from support.steps import at_register, collected, decide, rows, tasks, unknown
 from support.worlds import Bench
 from tillbridge.domain.money import Money
@@ -111,6 +112,17 @@ async def test_the_log_tells_who_could_not_be_told_of_what_and_why(watch: Watch,
     assert quiet_log[-1] == given_up | {"channel": "mail", "cases": [case.id]}
 
 
+async def test_the_log_tells_who_was_told_of_what(watch: Watch) -> None:
+    await watch.opened()
+    with collected_log() as log:
+        await watch.bench.work()
+    lines = log.of("people were told of open cases")
+    assert [(line["level"], line["channel"], line["cases"]) for line in lines] == [
+        ("info", "webhook", [1]),
+        ("info", "mail", [1]),
+    ]
+
+
 async def test_a_new_open_case_is_told_over_each_channel_with_what_to_do(watch: Watch) -> None:
     payment = await unknown(watch.bench, "3", "4.50")
     assert watch.webhook.messages == []
@@ -200,6 +212,18 @@ async def test_a_flood_is_gathered_into_one_message_a_minute(watch: Watch) -> No
     assert watch.mail.told == [[1]]
     await watch.bench.wait_and_work(LOOK_S)
     assert watch.mail.told == watch.webhook.told == [[1], [2, 3, 4]]
+
+
+@pytest.mark.parametrize("later_s", [0, 0.5])
+async def test_what_is_new_right_behind_a_message_waits_for_the_next_one(watch: Watch, later_s: float) -> None:
+    await watch.opened()
+    await watch.bench.work()
+    await watch.opened()
+    await watch.bench.store.write(lambda tx: keep_alarming(tx, watch.bench.clock.now()))
+    await watch.bench.wait_and_work(later_s)
+    assert watch.mail.told == watch.webhook.told == [[1]]
+    await watch.bench.wait_and_work(LOOK_S)
+    assert watch.mail.told == watch.webhook.told == [[1], [2]]
 
 
 async def test_a_message_has_an_end_and_the_rest_follows_a_minute_later(watch: Watch) -> None:

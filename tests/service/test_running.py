@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 
 import pytest
 import structlog
+from structlog.typing import EventDict
 
 from support.fakes import report
+from support.patience import limits_of_waiting
 from support.steps import at_register, collected, paused, rows
 from support.worlds import Bench
 from tillbridge.domain.lifecycle import Booking, Collection
@@ -85,6 +87,7 @@ class Running:
         self.store, bell = Watched(bench.store), Bell()
         self.bench = replace(bench, world=replace(bench.world, store=self.store, notifier=bell, limits=limits))
         self.runner = Runner(self.bench.world, "bridge", poll_s=poll_s)
+        self.log = list[EventDict]()
         bell.wake = self.runner.wake
 
     async def until(self, says: Say) -> None:
@@ -101,6 +104,11 @@ class Running:
 
         await self.until(all_booked)
 
+    @property
+    def faults(self) -> set[str]:
+        """Return what the log calls the faults so far."""
+        return {entry["event"] for entry in self.log if entry["log_level"] == "error"}
+
     async def leased(self) -> list[Any]:
         """Read the tasks that somebody holds."""
         return [row for row in await rows(self.bench, t.task) if row.lease_owner is not None]
@@ -110,14 +118,16 @@ class Running:
 async def at_work(bench: Bench, poll_s: float = NEVER_S, **limits: float) -> AsyncIterator[Running]:
     """Let a runner work as long as the block lasts; nothing of it is left afterwards."""
     run = Running(bench, replace(Limits(), **limits), poll_s)  # type: ignore[arg-type]
-    with structlog.testing.capture_logs():
+    unseen = list[dict[str, Any]]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: unseen.append(fault))
+    with structlog.testing.capture_logs() as run.log:
         work = asyncio.create_task(run.runner.run())
         try:
             yield run
         finally:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
-    assert run.runner._working == {}
+    assert (run.runner._working, unseen) == ({}, [])
 
 
 class Holding:
@@ -176,7 +186,7 @@ async def test_running_held_requests_cost_no_thread(bench: Bench) -> None:
         await run.booked(*payments)
 
 
-async def test_running_lanes_are_bounded(bench: Bench) -> None:
+async def test_running_lanes_are_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     go_on, most, now = asyncio.Event(), 0, 0
     record = bench.library.record
 
@@ -196,6 +206,7 @@ async def test_running_lanes_are_bounded(bench: Bench) -> None:
     await bench.work()
     for payment in payments[:3]:
         await bench.report(report(payment.id, "paid"))
+    pauses = limits_of_waiting(monkeypatch)
     async with at_work(bench) as run:
         await run.until(lambda: _that(now == 3))
         for payment in payments[3:]:
@@ -207,6 +218,9 @@ async def test_running_lanes_are_bounded(bench: Bench) -> None:
         go_on.set()
         await run.booked(*payments)
     assert most == 4
+    # What has no room yet is no reason to look again and again.
+    assert pauses
+    assert [pause for pause in pauses if not pause or pause < 1] == []
 
 
 async def test_running_renews_the_leases_of_what_is_held(bench: Bench) -> None:
@@ -227,6 +241,7 @@ async def test_running_renews_the_leases_of_what_is_held(bench: Bench) -> None:
         run.runner._renew = away  # type: ignore[method-assign]
         await run.until(lambda: _that(working[1].until == target))
         assert [row.lease_until for row in await run.leased()] == [target]
+        assert run.faults == {"leases could not be renewed"}
 
 
 async def test_running_a_lease_that_another_one_took_is_lost(bench: Bench) -> None:
@@ -288,6 +303,7 @@ async def test_running_a_failing_handler_hinders_no_other_and_is_done_again_afte
         run.runner.wake()
         await run.booked(payment)
         assert bench.library.writes == 1
+        assert run.faults == {"a task failed"}
 
 
 @pytest.mark.timeout(20)
@@ -340,7 +356,7 @@ async def test_running_outlives_a_store_that_is_away(bench: Bench) -> None:
     async with at_work(bench, poll_s=0.002) as run:
         run.store.failures = 3
         await run.booked(payment)
-        assert run.store.failures == 0
+        assert (run.store.failures, run.faults) == (0, {"the store cannot be asked for work"})
 
 
 async def test_running_finds_what_became_due_without_being_woken(bench: Bench) -> None:
@@ -352,15 +368,19 @@ async def test_running_finds_what_became_due_without_being_woken(bench: Bench) -
 
 
 @pytest.mark.timeout(20)
-async def test_running_sleeps_no_longer_than_until_something_is_due(bench: Bench) -> None:
+async def test_running_sleeps_no_longer_than_until_something_is_due(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     payment = await at_register(bench, "3")
     (limit,) = [row.due_at for row in await rows(bench, t.task) if row.kind == TaskKind.LIMIT]
     bench.clock.advance(limit - bench.clock.now() - 0.05)
+    pauses = limits_of_waiting(monkeypatch)
     async with at_work(bench) as run:
         await asyncio.wait_for(run.store.read_once.wait(), 10)
         await run.until(_soon)
         bench.clock.advance(0.05)
         await run.until(lambda: _is(bench, payment, Collection.UNKNOWN))
+    assert pauses[0] == pytest.approx(0.05, abs=0.001)
 
 
 async def test_running_cut_off_leaves_a_held_payment_unknown_for_the_next_process(bench: Bench) -> None:
