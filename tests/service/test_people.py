@@ -121,6 +121,11 @@ async def test_a_wrong_form_adds_nobody_and_names_the_field(
     assert [each.id for each in await door.store.read(lambda tx: tx.people())] == ["otto"]
 
 
+async def test_the_longest_id_and_name_are_taken(door: Door, otto: Person) -> None:
+    added = await add_person(door, otto, replace(ANNA, id="a" * 80, name="A" * 80), PASSWORD)
+    assert (added.id, added.name) == ("a" * 80, "A" * 80)
+
+
 async def test_a_weak_password_adds_nobody_and_is_given_to_nobody(door: Door, otto: Person) -> None:
     with pytest.raises(Declined, match="own name"):
         await add_person(door, otto, ANNA, "anna virtanen")
