@@ -365,10 +365,13 @@ async def test_where_the_patron_owes_nothing_else_a_booking_reads_the_charges_on
 async def test_a_case_about_a_credit_says_how_much_of_it_is_wrong(
     bench: Bench, fault: str, kind: CaseKind, facts: dict[str, str]
 ) -> None:
-    await collected(bench, "3")
+    payment = await collected(bench, "3")
     bench.library.faults.append(fault)
     await bench.work()
     assert (await the_case(bench, kind)).facts == {"credit": "9000"} | facts
+    history = await bench.store.read(lambda tx: tx.history(payment.id))
+    (blocked,) = [event.facts for event, _ in history if event.kind == "booking_block"]
+    assert blocked == {"case": str(kind), "credit": "9000", "to": "blocked"} | facts
 
 
 async def test_every_repetition_of_a_booking_is_counted(bench: Bench) -> None:
@@ -383,8 +386,10 @@ async def test_every_repetition_of_a_booking_is_counted(bench: Bench) -> None:
 async def test_a_case_that_is_settled_there_is_looked_at_once_an_hour(bench: Bench) -> None:
     await collected(bench, "3")
     bench.library.faults.append("unapplied")
+    at_the_till = bench.library.reads
     await bench.work()
     before = bench.library.reads
+    assert before == at_the_till + 1
     await bench.wait_and_work(3599)
     assert bench.library.reads == before
     await bench.wait_and_work(1)

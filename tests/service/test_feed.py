@@ -9,19 +9,21 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
+import structlog
 
+from support.patience import limits_of_waiting
 from support.payments import make_payment
 from support.worlds import Bench
 from tillbridge.domain.history import Event
 from tillbridge.service import feed as module
-from tillbridge.service.feed import BACKLOG, Feed, News, TooSlow
+from tillbridge.service.feed import BACKLOG, POLL_S, Feed, News, TooSlow
 from tillbridge.service.store_port import Placed, Transaction
 
 
 @asynccontextmanager
-async def following(bench: Bench) -> AsyncIterator[Feed]:
+async def following(bench: Bench, poll_s: float = POLL_S) -> AsyncIterator[Feed]:
     """Let a feed run on the bench's store."""
-    feed = Feed(bench.store)
+    feed = Feed(bench.store, poll_s)
     await feed.begin()
     running = asyncio.create_task(feed.run())
     try:
@@ -74,9 +76,8 @@ async def test_feed_tells_what_is_new_to_whoever_listens(bench: Bench) -> None:
         assert feed.listening == 0
 
 
-async def test_feed_finds_news_without_being_woken(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "POLL_S", 0.01)
-    async with following(bench) as feed:
+async def test_feed_finds_news_without_being_woken(bench: Bench) -> None:
+    async with following(bench, 0.01) as feed:
         taking = asyncio.ensure_future(take(feed.follow(None), 1))
         await listened_to(feed, 1)
         await happen(bench, "A")
@@ -98,13 +99,14 @@ async def test_feed_goes_on_behind_the_place_that_a_listener_has(bench: Bench, m
 
 async def test_feed_reads_more_than_it_takes_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AT_ONCE", 3)
-    monkeypatch.setattr(module, "POLL_S", 1000.0)
-    async with following(bench) as feed:
+    pauses = limits_of_waiting(monkeypatch)
+    async with following(bench, 1000.0) as feed:
         taking = asyncio.ensure_future(take(feed.follow(None), 10))
         await listened_to(feed, 1)
         await happen(bench, "A", 10)
         feed.wake()
         assert marks(await taking) == [("A", n) for n in range(1, 11)]
+    assert 1000.0 in pauses
 
 
 async def test_feed_of_one_payment_tells_its_past_and_its_news_in_order(bench: Bench) -> None:
@@ -203,15 +205,17 @@ async def test_feed_forgets_a_place_that_stays_empty(monkeypatch: pytest.MonkeyP
 
 
 async def test_feed_goes_on_when_the_store_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "POLL_S", 0.001)
+    pauses = limits_of_waiting(monkeypatch)
     store = Late()
-    feed = Feed(store)  # type: ignore[arg-type]
+    feed = Feed(store, 0.001)  # type: ignore[arg-type]
     running = asyncio.create_task(feed.run())
-    with feed.listen() as listener:
+    with feed.listen() as listener, structlog.testing.capture_logs() as log:
         store.fails = 2
         store.durable(1)
         async with asyncio.timeout(20):
             assert (await listener.next()).position == 1
+    assert pauses.count(0.001) >= 2  # one after each failure: a store that is away is not asked without end
+    assert [entry["event"] for entry in log] == ["the store cannot be asked for news"] * 2
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 

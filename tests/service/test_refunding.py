@@ -540,6 +540,8 @@ async def test_a_library_system_that_is_away_for_long_is_on_the_list_until_it_ha
     await able.wait_and_work(600)
     assert await state(able, payment) is RefundState.RECORDED
     assert await able.cases() == []
+    (closed,) = await able.store.read(lambda tx: tx.cases_of(payment.id))
+    assert (closed.closed_by, closed.resolution) == ("library", "recorded")
 
 
 async def test_a_refund_is_on_the_list_only_once_it_is_later_than_it_may_be(able: Bench, library: KeyedLibrary) -> None:
@@ -572,6 +574,7 @@ async def test_an_adapter_that_fails_to_say_what_it_can_do_is_asked_again(able: 
     await given(able, payment)
     library.cannot_learn = True
     await able.work()
+    assert library.refunds == []
     library.cannot_learn = False
     await able.wait_and_work(5)
     assert await state(able, payment) is RefundState.RECORDED
@@ -663,6 +666,7 @@ async def test_nothing_is_asked_where_the_lease_is_nearly_over(
     able.clock.advance(able.world.limits.lease_s - left_s)
     go_on.set()
     await working
+    await able.work()
     assert library.refunds == []
     await able.wait_and_work(5)
     assert await state(able, payment) is RefundState.RECORDED
@@ -699,6 +703,7 @@ async def test_a_patron_whose_payment_is_being_booked_is_waited_for(able: Bench,
     await able.store.write(lambda tx: tx.lock_patron(other))
     (task,) = await able.due()
     await able.do(task)
+    await able.work()
     assert library.refunds == []
     await able.store.write(lambda tx: tx.unlock_patron(other, able.clock.now()))
     await able.wait_and_work(1)
@@ -741,8 +746,9 @@ async def test_a_patron_who_is_locked_between_the_look_and_the_start_is_waited_f
     able.store.write = racing  # type: ignore[method-assign, assignment]
     await able.do(task)
     able.store.write = write  # type: ignore[method-assign]
-    assert library.refunds == []
     await able.store.write(lambda tx: tx.unlock_patron(other, able.clock.now()))
+    await able.work()
+    assert library.refunds == []
     await able.wait_and_work(5)
     assert await state(able, payment) is RefundState.RECORDED
 
@@ -853,7 +859,8 @@ async def test_a_part_that_may_have_been_given_out_beside_the_tills_own_reversal
     assert (await able.payment(payment.id)).booking is Booking.REVERSED
     [case] = await able.cases()
     assert case.kind is CaseKind.CONTRADICTION
-    assert case.facts["why"] == "a part of it was to be given back, and may have been"
+    why = "a part of it was to be given back, and may have been"
+    assert case.facts == {"why": why, "stood": "reversed by till"}
     assert library.refunds == []
 
 
