@@ -145,6 +145,8 @@ async def test_a_credit_that_cannot_be_checked_is_checked_again_soon(bench: Benc
     await bench.work()
     assert await bench.kinds() == [CaseKind.WRONG_CREDIT]
     bench.library.away = None
+    await bench.work()
+    assert await bench.kinds() == [CaseKind.WRONG_CREDIT]  # soon, and not at once
     await bench.wait_and_work(5)
     assert (await bench.payment(payment.id)).booking is Booking.BOOKED
     assert await bench.kinds() == []

@@ -186,10 +186,10 @@ async def test_claims_of_a_case_that_goes_on_tell_those_alone_whom_it_did_not_na
         bench.library.add_charge(charge, "5")
     late, first, second = [await bench.start(charges=(Chosen(charge),)) for charge in "123"]
 
-    async def name(kind: CaseKind, *others: Payment) -> list[int]:
+    async def name(kind: CaseKind, *others: Payment, of: Payment = late) -> list[int]:
         def store(tx: Transaction) -> None:
             collecting = Collecting(tx, bench.clock.now(), bench.world)
-            collecting.open_case(late, kind, {}, tuple(other.id for other in others))
+            collecting.open_case(of, kind, {}, tuple(other.id for other in others))
 
         await bench.store.write(store)
         return [len(await facts_of(bench, other, "named")) for other in (first, second)]
@@ -197,6 +197,7 @@ async def test_claims_of_a_case_that_goes_on_tell_those_alone_whom_it_did_not_na
     assert await name(CaseKind.SAME_RECEIPT, first) == [1, 0]
     assert await name(CaseKind.SAME_RECEIPT, first, second) == [1, 1]
     assert await name(CaseKind.COLLECTED_TWICE, first) == [2, 1]
+    assert await name(CaseKind.SAME_RECEIPT, first, of=second) == [3, 1]
 
 
 async def test_claims_collected_twice_with_another_sum_are_two_cases_and_each_waits_for_its_own_answer(

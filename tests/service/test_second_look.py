@@ -354,7 +354,9 @@ async def test_what_the_library_system_answers_ends_what_waits(bench: Bench) -> 
     bench.library.owes("1", "0")
     await bench.wait_and_work(3600)
     assert (await bench.payment(payment.id)).booking is Booking.BOOKED
-    assert (await stored(bench, wish)).ending is Ending.OVERTAKEN
+    ended = await stored(bench, wish)
+    why = "it was answered before anyone agreed"
+    assert (ended.ending, ended.ended_by, ended.ending_reason) == (Ending.OVERTAKEN, "library", why)
 
 
 async def test_a_decision_is_overtaken_by_anything_that_has_happened_since(bench: Bench) -> None:

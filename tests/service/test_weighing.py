@@ -10,7 +10,7 @@ import pytest
 from support.payments import make_payment
 from tillbridge.service.library_port import Credit
 from tillbridge.service.store_port import CaseKind, CreditState, StoredCredit
-from tillbridge.service.weighing import Missing, Weighed, Whole, Wrong, reference_of, weigh, weigh_all
+from tillbridge.service.weighing import Missing, Weighed, Whole, Wrong, reference_of, weigh, weigh_all, weigh_answer
 
 THREE, FOUR = Decimal(3), Decimal(4)
 ASKED = StoredCredit(0, ("1",), THREE, {"1": THREE}, CreditState.SENT)
@@ -34,6 +34,11 @@ def credit(number: str, *, reference: str = "tillbridge:A", void: bool = False) 
 )
 def test_a_credit_is_whole_where_it_is_there_once_and_not_void(found: list[Credit], weighed: Weighed) -> None:
     assert weigh("tillbridge:A", ASKED, found, {}) == weighed
+
+
+def test_an_answer_about_another_credit_is_a_case_that_says_of_how_much() -> None:
+    weighed = weigh_answer("tillbridge:A", ASKED, credit("9", reference="tillbridge:B"), None)
+    assert weighed == Wrong(CaseKind.WRONG_CREDIT, {"credit": "9", "amount": "3"})
 
 
 def test_a_credit_is_weighed_against_the_charges_as_they_were_before_the_later_ones() -> None:
