@@ -92,6 +92,8 @@ async def test_collected_and_not_booked_stands_on_the_list_after_two_minutes(ben
     assert (await bench.payment(payment.id)).booking is Booking.BOOKED
     assert await bench.kinds() == []
     assert await tasks(bench) == set()
+    (closed,) = await bench.store.read(lambda tx: tx.cases_of(payment.id))
+    assert (closed.closed_by, closed.resolution) == ("library", "confirmed")
 
 
 async def test_a_booking_that_is_in_time_leaves_no_watch_behind(bench: Bench) -> None:

@@ -53,6 +53,28 @@ async def test_booking_6_a_hit_counts_at_any_time(bench: Bench) -> None:
     assert bench.library.writes == 1
 
 
+async def test_booking_6_what_came_late_and_paid_for_nothing_is_found_before_it_is_sent_again(bench: Bench) -> None:
+    """The charges show nothing of it: only looking for the credit itself does."""
+    payment = await collected(bench, "3")
+    bench.library.faults.append("late")
+    await bench.work()
+    while (await bench.payment(payment.id)).booking is Booking.UNKNOWN:
+        await bench.wait_and_work(5)
+    assert ((await bench.payment(payment.id)).booking, bench.library.writes) == (Booking.DUE, 1)
+    bench.library._store(bench.library.in_flight.pop(), apply=False)
+    await bench.wait_and_work(600)
+    assert (await bench.kinds(), bench.library.writes) == ([CaseKind.NOT_APPLIED], 1)
+
+
+async def test_booking_6_what_an_adapter_did_wrong_is_told(bench: Bench) -> None:
+    payment = await collected(bench, "3")
+    bench.library.faults.append("raises")
+    await bench.work()
+    history = await bench.store.read(lambda tx: tx.history(payment.id))
+    (unclear,) = [event.facts["why"] for event, _ in history if event.kind == "booking_unclear"]
+    assert unclear == "the adapter failed: RuntimeError"
+
+
 @pytest.mark.parametrize("fault", ["error", "never"])
 async def test_booking_6_what_surely_came_to_nothing_is_repeated_ever_more_seldom(bench: Bench, fault: str) -> None:
     payment = await collected(bench, "3")
@@ -372,6 +394,15 @@ async def test_a_case_about_a_credit_says_how_much_of_it_is_wrong(
     history = await bench.store.read(lambda tx: tx.history(payment.id))
     (blocked,) = [event.facts for event, _ in history if event.kind == "booking_block"]
     assert blocked == {"case": str(kind), "credit": "9000", "to": "blocked"} | facts
+
+
+async def test_a_booking_that_came_to_nothing_reads_the_charges_once(bench: Bench) -> None:
+    await collected(bench, "3")
+    bench.library.add_charge("2", "50")  # where a credit could have spilled over, if there had been one
+    bench.library.faults.append("never")
+    before = bench.library.reads
+    await bench.work()
+    assert (bench.library.reads - before, bench.library.writes) == (1, 1)
 
 
 async def test_every_repetition_of_a_booking_is_counted(bench: Bench) -> None:

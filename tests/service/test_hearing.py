@@ -73,8 +73,10 @@ async def test_hearing_1_no_failure_to_hear_is_a_no(bench: Bench, answer: Answer
     bench.till.steps.append(answer)
     payment = await at_register(bench, "3")
     assert str(payment.standing) == standing
-    stored = [m.raw for m in await bench.store.read(lambda tx: tx.messages(payment.id))]
-    assert stored == ([raw] if (raw := getattr(answer, "raw", b"")) else [])
+    stored = [(m.raw, m.verdict) for m in await bench.store.read(lambda tx: tx.messages(payment.id))]
+    assert stored == ([(raw, type(answer).__name__)] if (raw := getattr(answer, "raw", b"")) else [])
+    heard = (await bench.store.read(lambda tx: tx.history(payment.id)))[-1][0].facts
+    assert heard.get("why", "") == ("the adapter failed: OSError" if callable(answer) else getattr(answer, "why", ""))
 
 
 async def test_hearing_1_only_a_connection_that_was_never_made_proves_that_nothing_was_sent(bench: Bench) -> None:

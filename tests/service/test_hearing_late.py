@@ -148,6 +148,7 @@ async def test_hearing_8_99_is_refused_and_frees_the_charges_and_a_later_paid_co
     payment = await at_register(bench, "3")
     await bench.report(report(payment.id, "refused"))
     assert (await bench.payment(payment.id)).standing == REFUSED
+    assert (await bench.store.read(lambda tx: tx.history(payment.id)))[-1][0].facts["why"] == "99"
     assert await claims(bench) == {}
     await bench.report(report(payment.id, "refused"))
     await bench.report(report(payment.id, "paid"))
