@@ -135,7 +135,8 @@ async def test_hearing_9_a_report_that_corrects_a_clerks_word_brings_its_sum(ben
     await resolve_payment(bench.world, payment.id, Word(Action.PAID, "anna", "seen", "4711"))
     await bench.report(report(payment.id, "paid", total=100))
     assert (await bench.payment(payment.id)).booking is Booking.BLOCKED
-    assert await bench.kinds() == [CaseKind.SUM_DIFFERS]
+    (case,) = await bench.cases()
+    assert (case.kind, case.facts) == (CaseKind.SUM_DIFFERS, {"collected_minor": 100, "total_minor": 300})
 
 
 async def test_hearing_9_what_the_library_system_has_does_not_answer_for_the_sum(bench: Bench) -> None:

@@ -14,7 +14,7 @@ from support.rules import check
 from support.steps import at_register, claims, collected, decide, rows, tasks, the_case, unknown
 from support.worlds import Bench
 from tillbridge.domain.history import Event
-from tillbridge.domain.lifecycle import CANCELLED_CLERK, PAID_CLERK, PAID_TILL, UNKNOWN, Booking
+from tillbridge.domain.lifecycle import CANCELLED_CLERK, PAID_CLERK, PAID_TILL, UNKNOWN, Booking, Collection
 from tillbridge.domain.payment import Payment
 from tillbridge.errors import Declined
 from tillbridge.service.deciding import Awaiting, Decided, agree, decide_case, decide_payment, refuse, withdraw
@@ -344,6 +344,19 @@ async def test_a_decision_of_which_the_till_has_heard_nothing_since_ends_with_th
     await bench.report(report(payment.id, "paid"))
     assert (await stored(bench, wish)).ending is Ending.OVERTAKEN
     assert (await bench.payment(payment.id)).standing == PAID_TILL
+    (closed,) = await bench.store.read(lambda tx: tx.cases_of(payment.id))
+    assert (closed.closed_by, closed.resolution) == ("till", "paid by till")
+
+
+async def test_a_decision_about_a_payment_that_the_till_takes_back_meanwhile_is_overtaken(bench: Bench) -> None:
+    """Its case stays open: what the two receipts mean is asked all the same."""
+    payment = await collected(bench, "3")
+    await bench.report(report(payment.id, "paid", receipt="4712"))
+    wish = await wished_for(bench, CaseKind.CONTRADICTION, word(Action.SETTLED))
+    await bench.report(report(payment.id, "cancelled"))
+    assert (await bench.payment(payment.id)).collection is Collection.REVERSED
+    assert await bench.kinds() == [CaseKind.CONTRADICTION]
+    assert (await stored(bench, wish)).ending is Ending.OVERTAKEN
 
 
 async def test_what_the_library_system_answers_ends_what_waits(bench: Bench) -> None:

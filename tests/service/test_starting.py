@@ -63,6 +63,13 @@ async def test_starting_declines_and_stores_nothing(bench: Bench, request_: dict
     assert await claims(bench) == {}
 
 
+async def test_starting_says_what_is_owed_where_a_sum_is_too_large(bench: Bench) -> None:
+    bench.library.add_charge("1", "3")
+    with pytest.raises(Declined) as no:
+        await bench.start(sum_minor=301)
+    assert no.value.facts == {"sum_minor": 301, "owed_minor": 300}
+
+
 async def test_starting_declines_a_debit_type_without_a_product_code(bench: Bench) -> None:
     bench.library.add_charge("1", "3", debit_type="ODD")
     bench.world = replace(bench.world, products=products_of("CPL: {OVERDUE: 1}"))
