@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
@@ -33,6 +34,16 @@ def test_a_chain_begins_at_one_and_fits() -> None:
     assert [event.previous for event, _ in made[1:]] == [stored for _, stored in made[:-1]]
     assert first_break(made) is None
     assert first_break([]) is None
+
+
+def test_hashes_and_seals_are_made_of_the_same_bytes_for_ever() -> None:
+    """Whatever has been stored by any version must verify with every later one."""
+    event = Event("A1", 2, 100, "till", "till_paid", {"why": "ä", "receipt": "4711"}, GENESIS)
+    text = rf'["A1",2,"100.0","till","till_paid",{{"receipt":"4711","why":"\u00e4"}},"{GENESIS}"]'
+    assert event.hash == sha256(text.encode()).hexdigest()
+    sealed = f'["{GENESIS}","2027-03-01",[["A1",2,"{event.hash}"],["B1",1,"{GENESIS}"]]]'
+    heads = [("B1", 1, GENESIS), ("A1", 2, event.hash)]
+    assert seal(GENESIS, "2027-03-01", heads) == sha256(sealed.encode()).hexdigest()
 
 
 CHANGES: dict[str, Callable[[Event], Event]] = {
