@@ -55,7 +55,7 @@ soak: ## Run every proof in its long form, for hours, and write RELIABILITY.md (
 	@scripts/setup test
 	@$(bin)/python bench/soak.py $(ARGS)
 
-mutants: ## Change domain and service in one place at a time and see that a test fails, for hours (ARGS=...: options)
+mutants: ## Change domain and service in one place at a time and see that a test fails, for an hour and a half (ARGS=...: options)
 	@scripts/setup test
 	@$(bin)/python bench/mutants.py $(ARGS)
 

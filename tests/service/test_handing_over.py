@@ -45,6 +45,7 @@ async def test_a_librarian_gets_an_account_at_the_first_hand_over_and_keeps_it(b
     again = await admit(bench, Librarian("17", "aalto", "Anna Berg"), "MPL")
     assert (again.id, again.name, again.branches) == ("anna@koha", "Anna Berg", frozenset({"MPL"}))
     assert await bench.store.read(lambda tx: tx.person_from("koha", "17")) == again
+    assert again.password_hash == ""
     deeds = [
         (deed.person_id, deed.kind, dict(deed.facts))
         for _, deed in await bench.store.read(lambda tx: tx.deeds(None, 9))

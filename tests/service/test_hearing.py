@@ -285,7 +285,7 @@ async def test_hearing_4_a_report_that_proves_nothing_is_stored_answered_400_and
     assert (await bench.report(raw, ids.get(address or ""))).status == 400
     assert [await bench.payment(payment.id), await bench.payment(other.id)] == before
     assert await bench.cases() == []
-    assert [message.raw for message in await stored_messages(bench)] == [raw]
+    assert [(message.direction, message.raw) for message in await stored_messages(bench)] == [("report", raw)]
 
 
 async def test_hearing_4_a_report_that_came_for_another_register_server_is_a_stray(bench: Bench) -> None:
@@ -293,6 +293,7 @@ async def test_hearing_4_a_report_that_came_for_another_register_server_is_a_str
     bench.world = replace(bench.world, registers={"city": bench.till, "north": FakeTill()})
     reply = await take_report(bench.world, ("north",), report(payment.id, "cancelled"), None)
     assert (reply.status, reply.why) == (404, "no payment has this id")
+    assert [(message.direction, message.payment_id) for message in await stored_messages(bench)] == [("report", None)]
     assert (await bench.payment(payment.id)).collection is Collection.AT_REGISTER
 
 
