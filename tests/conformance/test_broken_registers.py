@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from conformance.conftest import Wrapped, failures, results_of
-from tillbridge.conformance import ceepos, register
+from tillbridge.conformance import ceepos, kit, register
 from tillbridge.conformance.register_trying import PAYER
 from tillbridge.domain.money import Money
 from tillbridge.registers import ceepos as adapter
@@ -298,6 +298,7 @@ async def test_a_broken_copy_of_the_example_is_caught_by_the_check_that_names_it
     name: str, old: str, new: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(EXAMPLE))
+    monkeypatch.setattr(kit, "HANGS_UP_S", 0.5)
     peer = importlib.import_module("paperless_peer")
     check = next(each for each in register.CHECKS if each.name == name)
     results = await results_of(peer.opened, rewritten(old, new, monkeypatch), tmp_path, [check])

@@ -58,8 +58,7 @@ async def test_booking_6_what_came_late_and_paid_for_nothing_is_found_before_it_
     payment = await collected(bench, "3")
     bench.library.faults.append("late")
     await bench.work()
-    while (await bench.payment(payment.id)).booking is Booking.UNKNOWN:
-        await bench.wait_and_work(5)
+    await bench.wait_and_work(bench.world.limits.surely_ended_s)
     assert ((await bench.payment(payment.id)).booking, bench.library.writes) == (Booking.DUE, 1)
     bench.library._store(bench.library.in_flight.pop(), apply=False)
     await bench.wait_and_work(600)

@@ -36,7 +36,7 @@ async def test_a_password_is_known_again_by_its_hash_alone() -> None:
     assert not await CHEAP.check(made, "kolme iloista rosvoA")
 
 
-def test_a_hash_costs_what_a_small_machine_can_bear_and_no_less_or_what_is_said(cheap: Passwords) -> None:
+def test_a_hash_costs_what_a_small_machine_can_bear_unless_another_cost_is_asked_for(cheap: Passwords) -> None:
     usual = Passwords()
     costs = [extract_parameters(each.hash_now("kolme iloista rosvoa")) for each in (usual, cheap)]
     usual.close()

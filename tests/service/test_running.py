@@ -127,6 +127,7 @@ async def at_work(bench: Bench, poll_s: float = NEVER_S, **limits: float) -> Asy
         finally:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
+            asyncio.get_running_loop().set_exception_handler(None)
     assert (run.runner._working, unseen) == ({}, [])
 
 
@@ -380,7 +381,7 @@ async def test_running_sleeps_no_longer_than_until_something_is_due(
         await run.until(_soon)
         bench.clock.advance(0.05)
         await run.until(lambda: _is(bench, payment, Collection.UNKNOWN))
-    assert pauses[0] == pytest.approx(0.05, abs=0.001)
+    assert pytest.approx(0.05, abs=0.001) in pauses
 
 
 async def test_running_cut_off_leaves_a_held_payment_unknown_for_the_next_process(bench: Bench) -> None:

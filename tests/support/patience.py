@@ -26,7 +26,7 @@ async def until(look: Callable[[], Awaitable[T | None]]) -> T:
 
 
 def limits_of_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float | None]:
-    """Note, from now on, for how many seconds anything is waited for."""
+    """Note every limit, in seconds, that `asyncio.timeout` is given from now on."""
     noted: list[float | None] = []
     limited = asyncio.timeout
 

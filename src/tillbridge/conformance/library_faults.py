@@ -52,7 +52,9 @@ class Row:
     @property
     def check(self) -> Check[LibraryPeer]:
         """Make the row's check."""
-        words = f"Where {self.fault}, recording is told as *{self.told}*, and is not repeated by itself."
+        words = (
+            f"Where {self.fault}, recording is told as *{self.told}*, and is not repeated by itself{_more(self.fault)}."
+        )
         return Check(f"recording_{self.fault.name.lower()}", WRITING, words, self._run())
 
     def _run(self) -> Callable[[LibraryPeer], Awaitable[None]]:
@@ -80,6 +82,11 @@ class Row:
         credits_ = await found(library, made.patron_id, order.reference)
         told = [(each.credit_id, each.amount, each.unapplied) for each in credits_]
         need(told == [(each.credit_id, each.amount, each.unapplied) for each in kept], f"it is found as {told}")
+
+
+def _more(fault: LibraryFault) -> str:
+    """Say what else a fault's check needs."""
+    return "; the adapter hangs up" if fault is LibraryFault.ENDLESS else ""
 
 
 def _whole(answer: BookingAnswer, order: CreditOrder) -> bool:
@@ -118,7 +125,7 @@ ROWS = (
     Row(LibraryFault.REDIRECT),
     Row(LibraryFault.NOT_HTTP),
     Row(LibraryFault.NOT_UTF8),
-    Row(LibraryFault.ENDLESS),
+    Row(LibraryFault.ENDLESS, "doubt or a credit to look at", kept=True),
     Row(LibraryFault.FORBIDDEN, "refused"),
     Row(LibraryFault.LOGGED_OUT, "recorded", kept=True),
     Row(LibraryFault.ERROR_KEPT, "ended", kept=True),
@@ -166,7 +173,7 @@ def _reading(fault: LibraryFault) -> Check[LibraryPeer]:
                     await need_hung_up(peer.until_hung_up)
                 peer.unlay()
 
-    words = f"Where {fault}, reading is *unavailable*, and never nobody or nothing."
+    words = f"Where {fault}, reading is *unavailable*, and never nobody or nothing{_more(fault)}."
     return Check(f"reading_{fault.name.lower()}", READING, words, run)
 
 

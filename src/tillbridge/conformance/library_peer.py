@@ -34,7 +34,7 @@ class LibraryFault(StrEnum):
     REDIRECT = "the address has moved"
     NOT_HTTP = "something is answered that is no HTTP"
     NOT_UTF8 = "bytes are answered that are no text"
-    ENDLESS = "an answer begins that has no end"
+    ENDLESS = "it is done, and the answer has no end"
     FORBIDDEN = "the bridge's account lacks the right"
     LOGGED_OUT = "the bridge's log-in has been forgotten"
     ERROR_KEPT = "the library system answers with an error of its own, and has recorded the credit whole"
@@ -186,7 +186,10 @@ class LibraryPeer(Protocol):
         ...
 
     async def until_hung_up(self) -> None:
-        """Wait until an adapter has hung up on a request that was under way, since a fault was laid."""
+        """Wait until an adapter has hung up on a request, or on an answer, that was under way.
+
+        An answer that has no end goes on as fast as it is read. It is cut off after 64 MiB, which is no hanging up.
+        """
         ...
 
 

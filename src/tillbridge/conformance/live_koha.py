@@ -205,8 +205,8 @@ class LiveKohaPeer:
         return int(self.writes())
 
     async def until_hung_up(self) -> None:
-        """Wait for nothing: there is no wire between."""
-        self.writes()
+        """See nothing: there is no wire between."""
+        raise Skipped(Need.FAULTS)
 
     async def _test_patron(self, card_number: str) -> Patron:
         found = await self._own.patron_by_card(card_number)

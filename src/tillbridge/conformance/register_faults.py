@@ -26,7 +26,8 @@ class Row:
     def check(self) -> Check[RegisterPeer]:
         """Make the row's check."""
         names = " or ".join(_NAMES[each] for each in self.told)
-        words = f"Where {self.fault}, it is {names}, and is not sent again."
+        more = "; the adapter hangs up" if self.fault is Fault.ENDLESS else ""
+        words = f"Where {self.fault}, it is {names}, and is not sent again{more}."
         return Check(f"fault_{self.fault.name.lower()}", CAPABILITY, words, self._run())
 
     def _run(self) -> Callable[[RegisterPeer], Awaitable[None]]:

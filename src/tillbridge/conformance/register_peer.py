@@ -34,7 +34,7 @@ class Fault(StrEnum):
     NOT_HTTP = "something is answered that is no HTTP"
     NOT_UTF8 = "bytes are answered that are no text"
     NOT_JSON = "a damaged message is answered"
-    ENDLESS = "an answer begins that has no end"
+    ENDLESS = "the till has the order, and the answer has no end"
     WRONG_PROOF = "the answer's proof is wrong"
     NO_PROOF = "the answer has no proof"
     OTHER_ID = "a rightly proven answer is about another payment"
@@ -168,7 +168,10 @@ class RegisterPeer(Protocol):
         ...
 
     async def until_hung_up(self) -> None:
-        """Wait until an adapter has hung up on a request that was under way."""
+        """Wait until an adapter has hung up on a request, or on an answer, that was under way.
+
+        An answer that has no end goes on as fast as it is read. It is cut off after 64 MiB, which is no hanging up.
+        """
         ...
 
 

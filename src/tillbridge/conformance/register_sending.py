@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from tillbridge.conformance.kit import Failed, Skipped, checks_of, need
+from tillbridge.conformance.kit import Failed, Skipped, checks_of, need, need_hung_up
 from tillbridge.conformance.register_peer import Fault, RegisterPeer, Situation
 from tillbridge.conformance.register_trying import (
     FEE,
@@ -159,8 +159,7 @@ async def giving_up_hangs_up(peer: RegisterPeer) -> None:
         sending.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await sending
-        async with asyncio.timeout(5):
-            await peer.until_hung_up()
+        await need_hung_up(peer.until_hung_up)
 
 
 async def giving_one_up_leaves_the_others(peer: RegisterPeer) -> None:

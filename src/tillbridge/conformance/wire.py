@@ -19,7 +19,7 @@ _PAGE = b"<!doctype html><title>Kirjaudu</title><h1>Kirjaudu</h1>"
 _PART = b"x" * 65_536
 
 MOST_ANSWERED = 64 * 1024 * 1024
-"""After how many bytes an answer without end is cut off all the same: whoever still listens takes anything."""
+"""After how many bytes an answer that has no end is cut off all the same: whoever still listens takes anything."""
 
 
 class Break(StrEnum):
@@ -40,7 +40,7 @@ class Break(StrEnum):
     NOTHING = "answer 204 with nothing"
     NOT_HTTP = "answer with something that is no HTTP"
     NOT_UTF8 = "answer 200 with bytes that are no text"
-    ENDLESS = "answer 200 and go on, for longer than anybody should listen"
+    ENDLESS = "pass the request on, and let the answer have no end"
 
 
 _ANSWERS: dict[Break, tuple[str, bytes, str]] = {
@@ -51,7 +51,7 @@ _ANSWERS: dict[Break, tuple[str, bytes, str]] = {
     Break.PAGE_502: ("502 Bad Gateway", _PAGE, "Content-Type: text/html\r\n"),
     Break.NOT_UTF8: ("200 OK", b'{"a": "\xff\xfe"}', "Content-Type: application/json\r\n"),
 }
-_UNPASSED = frozenset({*_ANSWERS, Break.CUT_READ, Break.SILENT, Break.NOTHING, Break.NOT_HTTP, Break.ENDLESS})
+_UNPASSED = frozenset({*_ANSWERS, Break.CUT_READ, Break.SILENT, Break.NOTHING, Break.NOT_HTTP})
 
 Change = Callable[[bytes], bytes]
 """Change the body of an answer."""
@@ -81,10 +81,7 @@ class Wire:
         return f"http://{HOST}:{self._server.sockets[0].getsockname()[1]}"
 
     def lay(self, what: Break | Change, marker: bytes = b"", times: int = 1) -> None:
-        """Break, or change the answers to, the next requests whose first line holds the marker.
-
-        From now on `hung_up` is set where the other side hangs up on a request that is under way.
-        """
+        """Break, or change the answers to, the next requests whose first line holds the marker; forget who hung up."""
         self.hung_up.clear()
         self._laid.append(_Laid(what, marker, times))
 
@@ -142,6 +139,8 @@ class Wire:
             return False
         if laid is Break.ANSWER_NEVER:
             return await self._until_hung_up(reader)
+        if laid is Break.ENDLESS:
+            return await self._answer_endlessly(*answer, writer)
         whole = _broken(*answer, laid)
         writer.write(whole)
         await writer.drain()
@@ -174,18 +173,18 @@ class Wire:
     ) -> bool:
         if laid is Break.CUT_READ:
             return False
-        if laid is Break.ENDLESS:
-            return await self._answer_endlessly(writer)
         writer.write(_said(laid, head))
         await writer.drain()
         whole = laid not in (Break.SILENT, Break.NOT_HTTP)
         return whole or await self._until_hung_up(reader)
 
-    async def _answer_endlessly(self, writer: asyncio.StreamWriter) -> bool:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+    async def _answer_endlessly(self, head: bytes, body: bytes, writer: asyncio.StreamWriter) -> bool:
+        """Begin as the peer does, with a text that only its end would make good or bad."""
+        writer.write(b"\r\n".join([*_without_length(head), b"Transfer-Encoding: chunked", b"", b""]))
+        writer.write(_chunk((body[:1] or b"{") + b'"'))
         try:
             for _ in range(MOST_ANSWERED // len(_PART)):
-                writer.write(_PART)
+                writer.write(_chunk(_PART))
                 await writer.drain()
         except OSError:
             self.hung_up.set()
@@ -249,5 +248,12 @@ def _broken(head: bytes, body: bytes, laid: Break | Change | None) -> bytes:
 
 
 def _with_body(head: bytes, body: bytes) -> bytes:
-    lines = [line for line in head.rstrip().split(b"\r\n") if not line.lower().startswith(b"content-length:")]
-    return b"\r\n".join([*lines, f"Content-Length: {len(body)}".encode(), b"", b""]) + body
+    return b"\r\n".join([*_without_length(head), f"Content-Length: {len(body)}".encode(), b"", b""]) + body
+
+
+def _without_length(head: bytes) -> list[bytes]:
+    return [line for line in head.rstrip().split(b"\r\n") if not line.lower().startswith(b"content-length:")]
+
+
+def _chunk(part: bytes) -> bytes:
+    return f"{len(part):x}\r\n".encode() + part + b"\r\n"
