@@ -69,6 +69,14 @@ def test_the_points_lie_around_every_statement_every_commit_and_everything_that_
         assert names.count(f"a report: {about_a_report}") == 1
 
 
+def test_who_dies_twice_before_the_till_has_anything_is_gone_on_with_like_who_dies_once() -> None:
+    kind = named("a second death: the first before the request")
+    names = live(kind).points.names
+    second = len(names) - 1 - names[::-1].index("the till: before the request")
+    lived = live(kind, second)
+    assert (lived.broken, lived.points.deaths) == (None, 2)
+
+
 def test_a_point_is_the_same_one_every_time() -> None:
     kind = named("two bridges, mode 2: answer and report")
     assert live(kind).points.names == live(kind).points.names
