@@ -43,7 +43,7 @@ canary: ## Break the bridge on purpose in many ways, and let the simulator find 
 	@scripts/setup test
 	@$(bin)/python tests/simulation/canary.py $(ARGS)
 
-crashes: ## Let a process die at every point of every kind of payment, for half an hour and more (ARGS=...: options)
+crashes: ## Let a process die at every point of every kind of payment, for more than half an hour (ARGS=...: options)
 	@scripts/setup test
 	@$(bin)/python bench/crashes.py $(ARGS)
 
