@@ -32,6 +32,7 @@ from tillbridge.service.library_port import (
 )
 
 WRITING, READING = "faults while recording", "faults while reading"
+HANGS_UP = "; the adapter hangs up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Row:
 
     `told` is one of: `doubt` (look it up; the request may still run), `ended` (look it up; the library system itself
     has answered), `refused` (proof that nothing was recorded, and that it may be tried again), `recorded`.
-    `plain`: it cannot happen where lines are exact.
+    `plain`: it cannot happen where lines are exact. `hangs_up`: the adapter must.
     """
 
     fault: LibraryFault
@@ -48,13 +49,13 @@ class Row:
     kept: bool = False
     quick: bool = False
     plain: bool = False
+    hangs_up: bool = False
 
     @property
     def check(self) -> Check[LibraryPeer]:
         """Make the row's check."""
-        words = (
-            f"Where {self.fault}, recording is told as *{self.told}*, and is not repeated by itself{_more(self.fault)}."
-        )
+        more = HANGS_UP if self.hangs_up else ""
+        words = f"Where {self.fault}, recording is told as *{self.told}*, and is not repeated by itself{more}."
         return Check(f"recording_{self.fault.name.lower()}", WRITING, words, self._run())
 
     def _run(self) -> Callable[[LibraryPeer], Awaitable[None]]:
@@ -69,7 +70,7 @@ class Row:
             peer.lay(self.fault, Of.WRITING)
             answer = await library.record(order)
             need(_MEANS[self.told](answer, order), f"it is told as {short(answer)}")
-            if self.fault is LibraryFault.ENDLESS:
+            if self.hangs_up:
                 await need_hung_up(peer.until_hung_up)
             need(peer.writes() <= 1 or self.fault is LibraryFault.LOGGED_OUT, f"it was sent {peer.writes()} times")
             await self._need_found(peer, library, made, order)
@@ -82,11 +83,6 @@ class Row:
         credits_ = await found(library, made.patron_id, order.reference)
         told = [(each.credit_id, each.amount, each.unapplied) for each in credits_]
         need(told == [(each.credit_id, each.amount, each.unapplied) for each in kept], f"it is found as {told}")
-
-
-def _more(fault: LibraryFault) -> str:
-    """Say what else a fault's check needs."""
-    return "; the adapter hangs up" if fault is LibraryFault.ENDLESS else ""
 
 
 def _whole(answer: BookingAnswer, order: CreditOrder) -> bool:
@@ -125,7 +121,7 @@ ROWS = (
     Row(LibraryFault.REDIRECT),
     Row(LibraryFault.NOT_HTTP),
     Row(LibraryFault.NOT_UTF8),
-    Row(LibraryFault.ENDLESS, "doubt or a credit to look at", kept=True),
+    Row(LibraryFault.ENDLESS, "doubt or a credit to look at", kept=True, hangs_up=True),
     Row(LibraryFault.FORBIDDEN, "refused"),
     Row(LibraryFault.LOGGED_OUT, "recorded", kept=True),
     Row(LibraryFault.ERROR_KEPT, "ended", kept=True),
@@ -144,13 +140,12 @@ ON_READING = (
     LibraryFault.REDIRECT,
     LibraryFault.NOT_HTTP,
     LibraryFault.NOT_UTF8,
-    LibraryFault.ENDLESS,
     LibraryFault.FORBIDDEN,
 )
 """Faults while something is read: each makes every question *unavailable*, never a "no" or an empty list."""
 
 
-def _reading(fault: LibraryFault) -> Check[LibraryPeer]:
+def _reading(fault: LibraryFault, *, hangs_up: bool) -> Check[LibraryPeer]:
     async def run(peer: LibraryPeer) -> None:
         peer.takes(Need.FAULTS)
         made, library = await peer.patron(("1.00",)), await connected(peer)
@@ -169,11 +164,12 @@ def _reading(fault: LibraryFault) -> Check[LibraryPeer]:
                 peer.lay(fault, of, 4)
                 told = await ask()
                 need(isinstance(told, Unavailable) and bool(told.why), f"{of}: it is told as {short(told)}")
-                if fault is LibraryFault.ENDLESS:
+                if hangs_up:
                     await need_hung_up(peer.until_hung_up)
                 peer.unlay()
 
-    words = f"Where {fault}, reading is *unavailable*, and never nobody or nothing{_more(fault)}."
+    more = HANGS_UP if hangs_up else ""
+    words = f"Where {fault}, reading is *unavailable*, and never nobody or nothing{more}."
     return Check(f"reading_{fault.name.lower()}", READING, words, run)
 
 
@@ -201,5 +197,6 @@ async def a_deadlock_of_two_credits_is_told(peer: LibraryPeer) -> None:
 CHECKS = (
     *(row.check for row in ROWS),
     *checks_of(WRITING, a_deadlock_of_two_credits_is_told),
-    *(_reading(fault) for fault in ON_READING),
+    *(_reading(fault, hangs_up=False) for fault in ON_READING),
+    _reading(LibraryFault.ENDLESS, hangs_up=True),
 )

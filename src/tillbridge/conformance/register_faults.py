@@ -16,17 +16,18 @@ CAPABILITY = "faults on the way"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Hold a fault with what it may be told as; `quick` where only a limit ends it."""
+    """Hold a fault with what it may be told as; `quick`: only a limit ends it, `hangs_up`: the adapter must."""
 
     fault: Fault
     told: tuple[type, ...] = (NoOutcome,)
     quick: bool = False
+    hangs_up: bool = False
 
     @property
     def check(self) -> Check[RegisterPeer]:
         """Make the row's check."""
         names = " or ".join(_NAMES[each] for each in self.told)
-        more = "; the adapter hangs up" if self.fault is Fault.ENDLESS else ""
+        more = "; the adapter hangs up" if self.hangs_up else ""
         words = f"Where {self.fault}, it is {names}, and is not sent again{more}."
         return Check(f"fault_{self.fault.name.lower()}", CAPABILITY, words, self._run())
 
@@ -42,7 +43,7 @@ class Row:
             need(seen is None or seen.times <= 1, "it has arrived more than once")
             need(isinstance(answer, self.told), f"it is told as {short(answer)}")
             need(not (isinstance(answer, Paid) and self._unproven), "it is paid, and nothing proves it")
-            if self.fault is Fault.ENDLESS:
+            if self.hangs_up:
                 await need_hung_up(peer.until_hung_up)
             if isinstance(answer, Paid) and self.fault is Fault.NO_RECEIPT:
                 need(answer.receipt_number is None, f"it has the receipt number {answer.receipt_number}")
@@ -82,7 +83,7 @@ ROWS = (
     Row(Fault.NOT_HTTP),
     Row(Fault.NOT_UTF8),
     Row(Fault.NOT_JSON),
-    Row(Fault.ENDLESS),
+    Row(Fault.ENDLESS, hangs_up=True),
     Row(Fault.WRONG_PROOF),
     Row(Fault.NO_PROOF),
     Row(Fault.OTHER_ID),
