@@ -214,9 +214,8 @@ async def test_feed_goes_on_when_the_store_was_away(monkeypatch: pytest.MonkeyPa
         store.durable(1)
         async with asyncio.timeout(20):
             assert (await listener.next()).position == 1
-    assert (
-        pauses.count(0.001) >= 3
-    )  # after each failure, so that a store that is away is not asked without end; then again
+    # After each failure, so that a store that is away is not asked without end, and after the look that succeeded.
+    assert pauses.count(0.001) >= 3
     assert [entry["event"] for entry in log] == ["the store cannot be asked for news"] * 2
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
