@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -69,6 +70,21 @@ def log_stays_as_it_is() -> Iterator[None]:
     before = structlog.get_config()
     yield
     structlog.configure(**before)
+
+
+@pytest.fixture
+def importable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder whose modules can be imported, and are forgotten after the test: the next one writes others."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if is_from(tmp_path, getattr(sys.modules[name], "__file__", None)):
+            del sys.modules[name]
+
+
+def is_from(folder: Path, file: str | None) -> bool:
+    return file is not None and Path(file).is_relative_to(folder)
 
 
 @pytest.fixture(scope="session")

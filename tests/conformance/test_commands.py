@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -145,17 +144,14 @@ MISTAKES = {
 
 @pytest.mark.parametrize(("told", "sources"), MISTAKES.items(), ids=MISTAKES)
 def test_a_mistake_of_an_adapters_author_is_one_plain_line(
-    told: str, sources: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    told: str, sources: tuple[str, str], importable: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, source in zip(("broken_till.py", "broken_peer.py"), sources, strict=True):
-        (tmp_path / name).write_text(source, encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
+        (importable / name).write_text(source, encoding="utf-8")
     modules = {"tillbridge.registers": "broken_till", "tillbridge.register_peers": "broken_peer"}
     monkeypatch.setattr(
         "tillbridge.conformance.finding.entry_points", lambda group: [EntryPoint("broken", modules[group], group)]
     )
-    for module in modules.values():
-        monkeypatch.delitem(sys.modules, module, raising=False)
     shown = run("register", "broken")
     assert (shown.exit_code, len(shown.stderr.splitlines()), told in shown.stderr) == (2, 1, True)
 

@@ -74,10 +74,9 @@ def test_an_adapter_takes_none_of_our_names(monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_an_adapter_that_cannot_be_loaded_says_why_and_harms_no_other_command(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: str, why: str
+    monkeypatch: pytest.MonkeyPatch, importable: Path, module: str, why: str
 ) -> None:
-    (tmp_path / "broken_till.py").write_text(module, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
+    (importable / "broken_till.py").write_text(module, encoding="utf-8")
     theirs = EntryPoint("theirs", "broken_till:app", loading.ADAPTER_COMMANDS)
     monkeypatch.setattr(loading, "entry_points", lambda **_: [theirs])
     ran = CliRunner().invoke(app, ["theirs", "hash", "--settings", "x"])
