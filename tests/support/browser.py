@@ -22,7 +22,7 @@ from playwright.async_api import (
 )
 from yarl import URL
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = "/usr/bin/chromium-headless-shell"
 ARGUMENTS = (
     "--headless",
     "--no-sandbox",
