@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
 from tillbridge import __version__
 from tillbridge.composition import Bridge
@@ -22,32 +25,38 @@ from tillbridge.web.operation import operation
 from tillbridge.web.pages import pages
 from tillbridge.web.problems import Problem, add_problems
 from tillbridge.web.reports import reports
-from tillbridge.web.request_log import RequestLog, templates_of
+from tillbridge.web.request_log import RequestLog, Templates, templates_of
 
 
 def make_app(bridge: Bridge) -> FastAPI:
-    """Put the routes of a bridge together."""
+    """Put the routes and what stands around them together for a bridge."""
     # FastAPI's own pages about the API load their scripts from elsewhere.
-    app = FastAPI(
-        title="Tillbridge", version=__version__, docs_url=None, redoc_url=None, generate_unique_id_function=_id
-    )
+    app = FastAPI(title="Tillbridge", version=__version__, docs_url=None, redoc_url=None, routes=[*_routes()])
     app.state.bridge = bridge
     app.state.looked_up = LookedUp()
     app.state.drawings = Drawings()
     app.state.open_payments_turns = open_payments.make_turns()
     app.state.hand_over_turns = hand_over.make_turns()
-    app.include_router(api)
-    app.include_router(reports)
-    app.include_router(operation)
-    app.include_router(pages)
-    app.include_router(desk)
-    app.include_router(koha)
     app.add_middleware(BoundedBodies)
     # What is added last stands outermost.
-    app.add_middleware(RequestLog, metrics=bridge.operation.metrics, templates=templates_of(app))
+    app.add_middleware(RequestLog, metrics=bridge.operation.metrics, templates=_templates())
     add_problems(app, no_such_page)
     _complete_description(app)
     return app
+
+
+@cache
+def _routes() -> Sequence[BaseRoute]:
+    """Put the routes together, once: they know of no bridge, and to read what each of them needs takes long."""
+    together = APIRouter(generate_unique_id_function=_id)
+    for part in (api, reports, operation, pages, desk, koha):
+        together.include_router(part)
+    return tuple(together.routes)
+
+
+@cache
+def _templates() -> Templates:
+    return templates_of(_routes())
 
 
 def _id(route: APIRoute) -> str:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
-from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
@@ -84,9 +84,9 @@ class _Answer:
         await self._send(message)
 
 
-def templates_of(app: FastAPI) -> Templates:
+def templates_of(routes: Sequence[BaseRoute]) -> Templates:
     """Return the template of the route that leads to each endpoint."""
-    contexts = iter_route_contexts(app.routes)
+    contexts = iter_route_contexts(routes)
     return {each.endpoint: each.path for each in contexts if each.endpoint is not None and each.path is not None}
 
 
