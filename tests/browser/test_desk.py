@@ -11,6 +11,7 @@ from playwright.async_api import Browser
 from support.clerk import Clerk, clerk_at
 from support.scenes import Scene
 from tillbridge.service.people_port import Role
+from tillbridge.web.desk import live
 from tillbridge.web.desk.texts import LANGUAGES, texts_in
 
 
@@ -140,7 +141,10 @@ async def test_a_late_report_decides_while_the_clerk_types(browser: Browser, sce
         assert await clerk.page.locator("#word").count() == 0
 
 
-async def test_what_is_typed_stays_while_the_page_changes(browser: Browser, scene: Scene) -> None:
+async def test_what_is_typed_stays_while_the_page_changes(
+    browser: Browser, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "QUIET_S", 1.0)
     async with clerk_at(browser, scene) as clerk:
         payment_id = await unknown(clerk)
         await clerk.page.locator("#word-receipt").press_sequentially("K 47")
