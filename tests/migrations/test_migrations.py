@@ -14,10 +14,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 
 from tillbridge.store import payments
-from tillbridge.store.migrate import configuration, migrate
+from tillbridge.store.migrate import NEWEST, migrate
 from tillbridge.store.sqlite import SqliteStore
 from tillbridge.store.tables import metadata
 from tillbridge.store.transaction import SqlTransaction
+from tillbridge.store.upgrading import configuration
 
 
 @pytest.fixture
@@ -110,6 +111,7 @@ def test_there_is_one_line_of_revisions_and_its_numbers_have_no_gap() -> None:
     script = ScriptDirectory.from_config(configuration())
     numbers = [revision.revision for revision in script.walk_revisions()][::-1]
     assert numbers == [f"{n:04}" for n in range(1, len(numbers) + 1)]
+    assert numbers[-1] == NEWEST
 
 
 def test_down_and_up_again_ends_where_it_began(engine: Engine) -> None:

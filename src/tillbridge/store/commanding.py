@@ -15,15 +15,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from tillbridge.errors import SettingsError
 from tillbridge.service.store_port import Transaction
 from tillbridge.store import postgres, sqlite
-from tillbridge.store.migrate import configuration
+from tillbridge.store.migrate import NEWEST, revision_of
 from tillbridge.store.opening import Database
 from tillbridge.store.transaction import SqlTransaction
 from tillbridge.store.wakeups import CHANNEL
@@ -78,10 +76,10 @@ def _engine(database: Database) -> tuple[Engine, str]:
 
 
 def _check_version(connection: Connection, where: str) -> None:
-    found = MigrationContext.configure(connection).get_current_revision()
+    found = revision_of(connection)
     if found is None:
         raise SettingsError(where, "the database has no tables of a bridge", "Start the bridge once: it makes them")
-    if found != ScriptDirectory.from_config(configuration()).get_current_head():
+    if found != NEWEST:
         what = f"the tables are those of another version of the bridge ({found})"
         raise SettingsError(where, what, "Use the commands of that version, or start this version's bridge first")
 

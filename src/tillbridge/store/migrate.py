@@ -1,31 +1,40 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bring a database's tables up to date (Alembic)."""
+"""Bring a database's tables up to date.
+
+Alembic is loaded where there is something to change: nearly always there is nothing, and a bridge that starts again
+after its end is waited for.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+from importlib import import_module
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, inspect, text
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
-
-
-def configuration() -> Config:
-    """Return Alembic's configuration; there is no alembic.ini, the migrations live in the package."""
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    return config
+NEWEST = "0005"
+"""The revision that the tables of this version have."""
 
 
-def migrate(engine: Engine, revision: str = "head") -> None:
-    """Upgrade to a revision, wholly or not at all; a database that is there already is left alone."""
-    config = configuration()
+class OtherVersion(Exception):  # noqa: N818 - reads as the sentence it is
+    """Say that the tables were made by a version of the bridge that this one does not know."""
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Return the revision that the tables have; None where a bridge has made none."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def migrate(engine: Engine, revision: str = NEWEST) -> None:
+    """Upgrade to a revision, wholly or not at all; a database that is there already is left alone.
+
+    Raise OtherVersion where this version does not know what is there.
+    """
     with engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             # SQLite's driver opens no transaction for a change of tables by itself.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        if revision_of(connection) != revision:
+            import_module("tillbridge.store.upgrading").upgrade(connection, revision)
         connection.commit()

@@ -17,7 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import psycopg
-from alembic.util import CommandError
 from psycopg.abc import Buffer
 from psycopg.types.string import StrDumper
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
@@ -26,7 +25,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from tillbridge.errors import SettingsError
 from tillbridge.service.finding_port import SEARCH_LIMIT_S, too_wide
 from tillbridge.service.store_port import Committed, Stale, Transaction, nobody
-from tillbridge.store.migrate import migrate
+from tillbridge.store.migrate import OtherVersion, migrate
 from tillbridge.store.transaction import SqlTransaction
 
 T = TypeVar("T")
@@ -249,7 +248,7 @@ def _bring_up_to_date(engine: Engine) -> None:
         raise SettingsError(
             where, f"it cannot be used: {what}", "Check its address, user, password and rights"
         ) from None
-    except CommandError as error:
+    except OtherVersion as error:
         raise SettingsError(
             where, f"another version of the bridge made its tables: {error}", "Use that version or a newer one"
         ) from error

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
@@ -25,7 +24,7 @@ from tillbridge.domain.history import Event
 from tillbridge.errors import SettingsError
 from tillbridge.service.finding_port import SEARCH_LIMIT_S, too_wide
 from tillbridge.service.store_port import Committed, Transaction, nobody
-from tillbridge.store.migrate import migrate
+from tillbridge.store.migrate import OtherVersion, migrate
 from tillbridge.store.transaction import SqlTransaction
 
 T = TypeVar("T")
@@ -250,7 +249,7 @@ def _bring_up_to_date(engine: Engine, path: Path) -> None:
         raise SettingsError(
             str(path), f"the database cannot be used: {error.orig}", "Check the file, its rights and the disk"
         ) from error
-    except CommandError as error:
+    except OtherVersion as error:
         raise SettingsError(
             str(path), f"another version of the bridge made this database: {error}", "Use that version or a newer one"
         ) from error

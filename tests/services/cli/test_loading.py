@@ -53,6 +53,10 @@ def test_a_bridge_loads_what_sets_a_receipt_when_somebody_wants_one() -> None:
     assert "fpdf" not in loaded
 
 
+def test_a_bridge_loads_what_changes_tables_when_there_are_some_to_change() -> None:
+    assert "alembic" not in loaded_by("serve", "--help")
+
+
 def test_a_slip_of_the_pen_in_a_name_is_answered_with_names_that_there_are() -> None:
     ran = CliRunner().invoke(app, ["serv"])
     assert ran.exit_code == 2
