@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -84,5 +85,10 @@ def _batches(seeds: range, jobs: int) -> Iterable[Tally]:
     if jobs == 1:
         yield from map(run_batch, parts)
         return
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_begin) as pool:
         yield from pool.map(run_batch, parts)
+
+
+def _begin() -> None:
+    """Look for no garbage among what was loaded, which stays: a run makes much of its own."""
+    gc.freeze()

@@ -6,10 +6,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
 from tillbridge.service.administration_port import Alarm, Answered, ApiKey, BranchSwitch, ProductMapVersion, Scope
 from tillbridge.store import tables as t
+
+_OF_CHANNEL = t.alarm.c.channel == bindparam("of_channel")
+_WAITS = (_OF_CHANNEL, t.alarm.c.done_at.is_(None))
+# Built once: they are looked at every minute, for as long as a bridge runs.
+_WAITING_ALARMS = select(t.alarm).where(*_WAITS).order_by(t.alarm.c.id).limit(bindparam("most"))
+_LAST_ALARM = select(func.max(t.alarm.c.tried_at)).where(_OF_CHANNEL)
 
 
 class AdministrationStatements:
@@ -105,13 +111,11 @@ class AdministrationStatements:
         self._connection.execute(insert(t.alarm).values(case_id=case_id, channel=channel, attempts=0))
 
     def waiting_alarms(self, channel: str, limit: int) -> tuple[Alarm, ...]:
-        waiting = select(t.alarm).where(t.alarm.c.channel == channel, t.alarm.c.done_at.is_(None))
-        rows = self._connection.execute(waiting.order_by(t.alarm.c.id).limit(limit))
+        rows = self._connection.execute(_WAITING_ALARMS, {"of_channel": channel, "most": limit})
         return tuple(Alarm(row.id, row.case_id, row.channel, row.attempts, row.tried_at) for row in rows)
 
     def last_alarm_at(self, channel: str) -> float | None:
-        last = select(func.max(t.alarm.c.tried_at)).where(t.alarm.c.channel == channel)
-        return self._connection.execute(last).scalar()
+        return self._connection.execute(_LAST_ALARM, {"of_channel": channel}).scalar()
 
     def alarm_tried(self, alarm_id: int, at: float, *, delivered: bool) -> None:
         tried = {"attempts": t.alarm.c.attempts + 1, "tried_at": at, "done_at": at if delivered else None}

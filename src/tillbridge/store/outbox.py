@@ -7,18 +7,23 @@ Those that every payment needs are built once: to build a statement takes longer
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     BindParameter,
+    ColumnElement,
     Connection,
+    Delete,
     Float,
+    Select,
     and_,
     bindparam,
     case,
     delete,
     func,
     insert,
+    literal_column,
     null,
     or_,
     select,
@@ -30,13 +35,16 @@ from tillbridge.store import tables as t
 
 _NOW: BindParameter[float] = bindparam("now", type_=Float)
 _WANTED_AT: BindParameter[float] = bindparam("wanted_at", type_=Float)
-_OF_KINDS = t.task.c.kind.in_(bindparam("kinds", expanding=True))
 _OF_PAYMENT = t.task.c.payment_id == bindparam("of_payment")
 
 _THIS = select(t.task).where(_OF_PAYMENT, t.task.c.kind == bindparam("of_kind"))
 _SAME, _SAME_IF_FREE = _THIS.with_for_update(), _THIS.with_for_update(skip_locked=True)
 _ADD = insert(t.task)
-_DROP = delete(t.task).where(_OF_PAYMENT, _OF_KINDS)
+
+
+def _of_kinds(kinds: Sequence[TaskKind]) -> ColumnElement[bool]:
+    """Write the kinds into the statement itself: a list of values would be put in anew whenever it runs."""
+    return t.task.c.kind.in_([literal_column(f"'{kind}'") for kind in kinds])
 
 
 def add(connection: Connection, payment_id: str, kind: TaskKind, due_at: float) -> None:
@@ -68,16 +76,28 @@ def _want(connection: Connection, row: Any, due_at: float) -> None:
 
 def drop(connection: Connection, payment_id: str, kinds: Sequence[TaskKind]) -> None:
     """Drop a payment's tasks of these kinds."""
-    connection.execute(_DROP, {"of_payment": payment_id, "kinds": kinds})
+    connection.execute(_drop(tuple(kinds)), {"of_payment": payment_id})
 
 
-_DUE = (
-    select(t.task.c.id, t.task.c.payment_id, t.task.c.kind, t.task.c.attempt)
-    .where(_OF_KINDS, t.task.c.due_at <= _NOW, or_(t.task.c.lease_owner.is_(None), t.task.c.lease_until <= _NOW))
-    .order_by(t.task.c.due_at, t.task.c.id)
-    .limit(bindparam("most"))
-    .with_for_update(skip_locked=True)
-)
+@cache
+def _drop(kinds: tuple[TaskKind, ...]) -> Delete:
+    return delete(t.task).where(_OF_PAYMENT, _of_kinds(kinds))
+
+
+_IS_DUE = (t.task.c.due_at <= _NOW, or_(t.task.c.lease_owner.is_(None), t.task.c.lease_until <= _NOW))
+
+
+@cache
+def _due(kinds: tuple[TaskKind, ...]) -> Select[int, str | None, str, int]:
+    return (
+        select(t.task.c.id, t.task.c.payment_id, t.task.c.kind, t.task.c.attempt)
+        .where(_of_kinds(kinds), *_IS_DUE)
+        .order_by(t.task.c.due_at, t.task.c.id)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+    )
+
+
 _TAKE = (
     update(t.task)
     .where(t.task.c.id.in_(bindparam("ids", expanding=True)))
@@ -94,7 +114,7 @@ def claim(
     connection: Connection, owner: str, kinds: Sequence[TaskKind], now: float, lease_until: float, limit: int
 ) -> tuple[Task, ...]:
     """Take the tasks that are due and that no living lease holds, oldest first."""
-    rows = connection.execute(_DUE, {"kinds": kinds, "now": now, "most": limit}).all()
+    rows = connection.execute(_due(tuple(kinds)), {"now": now, "most": limit}).all()
     if not rows:
         return ()
     taken = {"ids": [row.id for row in rows], "owner": owner, "until": lease_until, "now": now}
@@ -171,14 +191,18 @@ def expire_all_of(connection: Connection, owner: str) -> None:
     connection.execute(update(t.task).where(t.task.c.lease_owner == owner).values(lease_until=0.0))
 
 
-_NEXT_FREE = select(func.min(t.task.c.due_at)).where(_OF_KINDS, t.task.c.lease_owner.is_(None))
 # A task may be leased before it is due here: the clock of whoever took it, and died, was ahead.
 _TAKEN_OVER_AT = case((t.task.c.lease_until > t.task.c.due_at, t.task.c.lease_until), else_=t.task.c.due_at)
-_NEXT_LEASE = select(func.min(_TAKEN_OVER_AT)).where(_OF_KINDS, t.task.c.lease_owner.is_not(None))
-_NEXT = select(_NEXT_FREE.scalar_subquery(), _NEXT_LEASE.scalar_subquery())
+
+
+@cache
+def _next(kinds: tuple[TaskKind, ...]) -> Select[float | None, float | None]:
+    free = select(func.min(t.task.c.due_at)).where(_of_kinds(kinds), t.task.c.lease_owner.is_(None))
+    leased = select(func.min(_TAKEN_OVER_AT)).where(_of_kinds(kinds), t.task.c.lease_owner.is_not(None))
+    return select(free.scalar_subquery(), leased.scalar_subquery())
 
 
 def next_due(connection: Connection, kinds: Sequence[TaskKind]) -> float | None:
     """Return when the next task can be claimed: one that is free, or one whose lease has ended by then."""
-    times = connection.execute(_NEXT, {"kinds": kinds}).one()
+    times = connection.execute(_next(tuple(kinds))).one()
     return min((time for time in times if time is not None), default=None)

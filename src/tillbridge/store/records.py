@@ -252,7 +252,7 @@ def _name(connection: Connection, case_id: int, others: set[str]) -> None:
 
 def read_case(connection: Connection, case_id: int) -> Case | None:
     """Read a case."""
-    found = read_cases(connection, with_names(_CASES.where(t.open_case.c.id == case_id)))
+    found = read_cases(connection, _ONE, {"of_id": case_id})
     return found[0] if found else None
 
 
@@ -270,6 +270,10 @@ def with_names(cases: Select[Any], *, newest_first: bool = False) -> Select[Any]
 _OPEN = with_names(_CASES.where(t.open_case.c.closed_at.is_(None)))
 _OPEN_OF_PAYMENT = with_names(_CASES.where(t.open_case.c.closed_at.is_(None), t.open_case.c.payment_id == _ID))
 _OF_PAYMENT = with_names(_CASES.where(t.open_case.c.payment_id == _ID))
+_STRAYS = with_names(_CASES.where(t.open_case.c.payment_id.is_(None), t.open_case.c.closed_at.is_(None)))
+_ONE = with_names(_CASES.where(t.open_case.c.id == bindparam("of_id")))
+_THAT_NAME = t.open_case.c.id.in_(select(t.named_payment.c.case_id).where(t.named_payment.c.payment_id == _ID))
+_NAMING = with_names(_CASES.where(_THAT_NAME, t.open_case.c.closed_at.is_(None)))
 
 
 def open_cases(connection: Connection, payment_id: str | None) -> tuple[Case, ...]:
@@ -287,16 +291,12 @@ def cases_of(connection: Connection, payment_id: str) -> tuple[Case, ...]:
 def stray_is_known(connection: Connection, reported_id: str) -> bool:
     """Tell whether a case is open for a report that named this id of no payment."""
     one_at_a_time(connection, f"stray {reported_id}")
-    strays = with_names(_CASES.where(t.open_case.c.payment_id.is_(None), t.open_case.c.closed_at.is_(None)))
-    return any(case.facts.get("reported_id") == reported_id for case in read_cases(connection, strays))
+    return any(case.facts.get("reported_id") == reported_id for case in read_cases(connection, _STRAYS))
 
 
 def cases_naming(connection: Connection, payment_id: str) -> tuple[Case, ...]:
     """List the open cases of other payments that name this one."""
-    naming = select(t.named_payment.c.case_id).where(t.named_payment.c.payment_id == payment_id)
-    return read_cases(
-        connection, with_names(_CASES.where(t.open_case.c.id.in_(naming), t.open_case.c.closed_at.is_(None)))
-    )
+    return read_cases(connection, _NAMING, {"of_payment": payment_id})
 
 
 def close_case(connection: Connection, case_id: int, at: float, by: str, resolution: str) -> None:

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, insert, select, update
 
 from tillbridge.domain.lifecycle import RefundState
 from tillbridge.domain.refund import Refund, RefundLine
@@ -33,25 +33,34 @@ class RefundStatements:
             raise Stale(refund.payment_id)
 
     def refunds_of(self, payment_id: str) -> tuple[Refund, ...]:
-        return _read(self._connection, _refund.payment_id == payment_id)
+        return _of(self._connection.execute(_OF_PAYMENT, {"of_payment": payment_id}))
 
     def refund_with_receipt(self, register_server: str, receipt_number: str) -> Refund | None:
         one_at_a_time(self._connection, f"receipt {register_server} {receipt_number}")
-        found = _read(
-            self._connection, (_refund.receipt_number == receipt_number) & (_refund.register_server == register_server)
-        )
+        named = {"of_server": register_server, "of_receipt": receipt_number}
+        found = _of(self._connection.execute(_WITH_RECEIPT, named))
         return found[0] if found else None
 
 
-def _read(connection: Connection, which: ColumnElement[bool]) -> tuple[Refund, ...]:
+def _read(*which: ColumnElement[bool]) -> Select[Any]:
     joined = t.refund.join(t.refund_line, (_line.payment_id == _refund.payment_id) & (_line.n == _refund.n))
     parts = (_line.charge_id, _line.amount_minor, _line.exact, _line.credit_n)
     # Ids are texts, and mostly numbers: the short ones are the earlier ones, as in the payment's lines.
     in_order = (_refund.payment_id, _refund.n, _line.credit_n, func.length(_line.charge_id), _line.charge_id)
-    rows: dict[tuple[str, int], list[Any]] = {}
-    for row in connection.execute(select(t.refund, *parts).select_from(joined).where(which).order_by(*in_order)):
-        rows.setdefault((row.payment_id, row.n), []).append(row)
-    return tuple(_of_rows(each) for each in rows.values())
+    return select(t.refund, *parts).select_from(joined).where(*which).order_by(*in_order)
+
+
+_OF_PAYMENT = _read(_refund.payment_id == bindparam("of_payment"))
+_WITH_RECEIPT = _read(
+    _refund.receipt_number == bindparam("of_receipt"), _refund.register_server == bindparam("of_server")
+)
+
+
+def _of(rows: Iterable[Any]) -> tuple[Refund, ...]:
+    refunds: dict[tuple[str, int], list[Any]] = {}
+    for row in rows:
+        refunds.setdefault((row.payment_id, row.n), []).append(row)
+    return tuple(_of_rows(each) for each in refunds.values())
 
 
 def _of_rows(rows: Sequence[Any]) -> Refund:
