@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from starlette.types import Message
 
 from support.fakes import report
 from support.site import KEY, Site
@@ -147,6 +148,24 @@ async def test_a_quiet_stream_says_that_it_is_still_there(fed: Site, monkeypatch
 async def test_a_last_event_that_is_none_is_refused(fed: Site, wrong: str) -> None:
     headers = {"Last-Event-ID": wrong}
     assert (await fed.get("/api/v1/events", headers=headers)).problem == (422, "form")
+
+
+async def test_a_stream_that_cannot_be_sent_is_closed_at_once_whoever_keeps_the_fault() -> None:
+    closed = asyncio.Event()
+
+    async def pieces() -> AsyncGenerator[str, None]:
+        try:
+            yield "data: 1\n\n"
+        finally:
+            closed.set()
+
+    async def send(message: Message) -> None:
+        if message.get("body"):
+            raise OSError("the listener is gone")
+
+    with pytest.raises(OSError, match="is gone"):
+        await module.EventStream(pieces()).stream_response(send)
+    assert closed.is_set()
 
 
 async def test_a_listener_that_goes_leaves_nothing_behind(fed: Site) -> None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
+from starlette.types import Send
 
 from tillbridge.composition import Bridge
 from tillbridge.domain.history import Event
@@ -30,7 +32,6 @@ QUIET_S = 15.0
 """After how long without news a comment is sent, so that nobody between takes the line for dead."""
 
 STREAM = "text/event-stream"
-HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 LONGEST_PLACE = 2**62
 
 _EVENT = {
@@ -49,6 +50,23 @@ _EVENT = {
 _STREAMS: dict[int | str, dict[str, Any]] = {
     200: {"description": "Server-sent events, without end.", "content": {STREAM: {"itemSchema": _EVENT}}}
 }
+
+
+class EventStream(StreamingResponse):
+    """Answer with server-sent events, and close where they come from as soon as nobody hears them any more.
+
+    What is left for the garbage collector is closed in whatever thread that runs in, beside the loop.
+    """
+
+    def __init__(self, pieces: AsyncGenerator[str, None]) -> None:
+        super().__init__(pieces, media_type=STREAM, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        self._pieces = pieces
+
+    async def stream_response(self, send: Send) -> None:
+        """Send one piece after the other (Starlette)."""
+        async with aclosing(self._pieces):
+            await super().stream_response(send)
+
 
 LastEventId = Annotated[
     Annotated[int, Field(ge=0, le=LONGEST_PLACE)] | SkipJsonSchema[None],
@@ -71,16 +89,16 @@ async def of_all(caller: Reader, bridge: TheBridge, last_event_id: LastEventId =
     return _stream(_of_all(bridge, caller, last_event_id))
 
 
-def _stream(lines: AsyncIterator[str]) -> StreamingResponse:
-    return StreamingResponse(_with_comments(lines), media_type=STREAM, headers=HEADERS)
+def _stream(lines: AsyncGenerator[str, None]) -> StreamingResponse:
+    return EventStream(_with_comments(lines))
 
 
-async def _of_payment(bridge: Bridge, payment_id: str, after: int) -> AsyncIterator[str]:
+async def _of_payment(bridge: Bridge, payment_id: str, after: int) -> AsyncGenerator[str, None]:
     async for event in bridge.feed.follow_payment(payment_id, after):
         yield _told(event.seq, event)
 
 
-async def _of_all(bridge: Bridge, caller: ApiKey, after: int | None) -> AsyncIterator[str]:
+async def _of_all(bridge: Bridge, caller: ApiKey, after: int | None) -> AsyncGenerator[str, None]:
     seen: dict[str, bool] = {}
     async for news in bridge.feed.follow(after):
         if caller.branches is None or await _may_see(bridge, caller, news.event.payment_id, seen):
@@ -100,7 +118,7 @@ def _told(place: int, event: Event) -> str:
     return f"id: {place}\nevent: {event.kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
 
 
-async def _with_comments(lines: AsyncIterator[str]) -> AsyncIterator[str]:
+async def _with_comments(lines: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
     """Say something now and then, and end where the listener is too slow: it resumes by itself."""
     yield ": here it begins\n\n"
     upcoming = asyncio.ensure_future(anext(lines))
@@ -117,4 +135,4 @@ async def _with_comments(lines: AsyncIterator[str]) -> AsyncIterator[str]:
     finally:
         upcoming.cancel()
         await asyncio.gather(upcoming, return_exceptions=True)
-        await lines.aclose()  # type: ignore[attr-defined]
+        await lines.aclose()

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 
 from fastapi.responses import StreamingResponse
 
 from tillbridge.service.feed import Listener, TooSlow
-from tillbridge.web.api.events import HEADERS, STREAM
+from tillbridge.web.api.events import EventStream
 from tillbridge.web.desk.drawings import Drawings
 from tillbridge.web.desk.visit import Visit
 
@@ -66,10 +66,10 @@ def live_for_all(
 
 
 def _answer(visit: Visit, get: _Get, payment_id: str | None, rest_s: float) -> StreamingResponse:
-    return StreamingResponse(_parts(visit, get, payment_id, rest_s), media_type=STREAM, headers=HEADERS)
+    return EventStream(_parts(visit, get, payment_id, rest_s))
 
 
-async def _parts(visit: Visit, get: _Get, payment_id: str | None, rest_s: float) -> AsyncIterator[str]:
+async def _parts(visit: Visit, get: _Get, payment_id: str | None, rest_s: float) -> AsyncGenerator[str, None]:
     with visit.bridge.feed.listen(payment_id) as listener:
         shown, since = "", _now()
         while True:
