@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 MAKEFLAGS += --no-print-directory --no-builtin-rules
+# What was compiled once is not compiled anew by each of the many programs that the tests start.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help demo test canary crashes races soak mutants reliability lint screenshots kpz clean
 
