@@ -71,8 +71,8 @@ async def test_feed_tells_what_is_new_to_whoever_listens(bench: Bench) -> None:
         await happen(bench, "A", 2)
         feed.wake()
         assert [marks(await each) for each in taking] == [[("A", 1), ("A", 2)]] * 2
-        await first.aclose()  # type: ignore[attr-defined]
-        await second.aclose()  # type: ignore[attr-defined]
+        await first.aclose()
+        await second.aclose()
         assert feed.listening == 0
 
 

@@ -168,6 +168,24 @@ async def test_a_stream_that_cannot_be_sent_is_closed_at_once_whoever_keeps_the_
     assert closed.is_set()
 
 
+async def test_a_stream_that_is_cancelled_while_it_ends_leaves_nothing_behind(fed: Site) -> None:
+    feed = fed.app.state.bridge.feed
+    payment_id = await fed.at_register()
+    lines = module._of_payment(fed.app.state.bridge, payment_id, 0)
+    with_comments = module._with_comments(lines)
+    assert (await anext(with_comments)).startswith(":")
+    assert "event: created" in await anext(with_comments)
+    await asyncio.sleep(0.05)  # the next event is ready meanwhile, and nobody takes it
+    ending = asyncio.create_task(with_comments.aclose())
+    await asyncio.sleep(0)
+    ending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ending
+    await listened_to(feed, 0)
+    with pytest.raises(StopAsyncIteration):
+        await anext(lines)
+
+
 async def test_a_listener_that_goes_leaves_nothing_behind(fed: Site) -> None:
     feed = fed.app.state.bridge.feed
     for _ in range(20):

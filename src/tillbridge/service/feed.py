@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -139,7 +139,7 @@ class Feed:
             listener.too_slow = True
             listener.bell.set()
 
-    async def follow(self, after: int | None) -> AsyncIterator[News]:
+    async def follow(self, after: int | None) -> AsyncGenerator[News, None]:
         """Yield all events behind a place (None: from now on), first those that are stored, then the news."""
         with self.listen() as listener:
             told: set[int] = set()
@@ -152,7 +152,7 @@ class Feed:
                 if news.position not in told:
                     yield news
 
-    async def follow_payment(self, payment_id: str, after: int) -> AsyncIterator[Event]:
+    async def follow_payment(self, payment_id: str, after: int) -> AsyncGenerator[Event, None]:
         """Yield a payment's events behind its nth, first those that are stored, then the news, in order."""
         with self.listen(payment_id) as listener:
             while True:

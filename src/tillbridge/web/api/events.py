@@ -94,15 +94,17 @@ def _stream(lines: AsyncGenerator[str, None]) -> StreamingResponse:
 
 
 async def _of_payment(bridge: Bridge, payment_id: str, after: int) -> AsyncGenerator[str, None]:
-    async for event in bridge.feed.follow_payment(payment_id, after):
-        yield _told(event.seq, event)
+    async with aclosing(bridge.feed.follow_payment(payment_id, after)) as events:
+        async for event in events:
+            yield _told(event.seq, event)
 
 
 async def _of_all(bridge: Bridge, caller: ApiKey, after: int | None) -> AsyncGenerator[str, None]:
     seen: dict[str, bool] = {}
-    async for news in bridge.feed.follow(after):
-        if caller.branches is None or await _may_see(bridge, caller, news.event.payment_id, seen):
-            yield _told(news.resume_from, news.event)
+    async with aclosing(bridge.feed.follow(after)) as all_news:
+        async for news in all_news:
+            if caller.branches is None or await _may_see(bridge, caller, news.event.payment_id, seen):
+                yield _told(news.resume_from, news.event)
 
 
 async def _may_see(bridge: Bridge, caller: ApiKey, payment_id: str, seen: dict[str, bool]) -> bool:
@@ -133,6 +135,11 @@ async def _with_comments(lines: AsyncGenerator[str, None]) -> AsyncGenerator[str
     except TooSlow:
         return
     finally:
-        upcoming.cancel()
-        await asyncio.gather(upcoming, return_exceptions=True)
-        await lines.aclose()
+        # A stream whose listener has gone is cancelled wherever it waits, here too: the end goes on without it.
+        await asyncio.shield(_end(upcoming, lines))
+
+
+async def _end(upcoming: asyncio.Future[str], lines: AsyncGenerator[str, None]) -> None:
+    upcoming.cancel()
+    await asyncio.gather(upcoming, return_exceptions=True)
+    await lines.aclose()
