@@ -227,7 +227,9 @@ async def test_a_broken_library_is_caught_by_the_check_that_names_it(
     assert [each for each, _ in failures(results)] == [name]
 
 
-@pytest.mark.parametrize("name", ["recording_endless", "reading_endless"])
+@pytest.mark.parametrize(
+    "name", [f"{way}_endless{error}" for way in ("recording", "reading") for error in ("", "_error")]
+)
 async def test_a_library_that_takes_an_answer_of_any_length_is_caught(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

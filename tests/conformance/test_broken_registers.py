@@ -271,8 +271,11 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "docs/examples/paperless_till"
 PINGING = """message = {"order": "PING", "till": "10", "lines": [{"article": "1", "text": "", "cents": 1}]}
         reply = await self._asked(self._settings.address, self._sealed(message))"""
 
+OF_ANY_LENGTH = ("MOST_BYTES, MOST_LINES = 1_000_000, 200", "MOST_BYTES, MOST_LINES = 1 << 40, 200")
+
 REWRITTEN = {
-    "fault_endless": [("MOST_BYTES, MOST_LINES = 1_000_000, 200", "MOST_BYTES, MOST_LINES = 1 << 40, 200")],
+    "fault_endless": [OF_ANY_LENGTH],
+    "fault_endless_error": [OF_ANY_LENGTH],
     "fault_redirect": [("allow_redirects=False", "allow_redirects=True")],
     "an_order_names_where_reports_go": [('"report_to": self._report_to, ', ""), ('/report"', '/reports"')],
     "the_trial_report_goes_where_reports_go": [("TrialReport(self._report_to,", "TrialReport(self._settings.address,")],

@@ -76,6 +76,7 @@ FAULTS: Mapping[Fault, Simulated | Break | Callable[[bytes], bytes]] = {
     Fault.NOT_UTF8: Break.NOT_UTF8,
     Fault.NOT_JSON: lambda body: body[:-1],
     Fault.ENDLESS: Break.ENDLESS,
+    Fault.ENDLESS_ERROR: Break.ENDLESS_ERROR,
     Fault.WRONG_PROOF: ("bad_hash", Options()),
     Fault.NO_PROOF: partial(_alter, {"Hash": None}),
     Fault.OTHER_ID: partial(_alter, {"Id": "0123456789ABCDEF01234567"}),

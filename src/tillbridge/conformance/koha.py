@@ -68,6 +68,7 @@ FAULTS: Mapping[LibraryFault, tuple[FaultKind, bool] | Break] = {
     LibraryFault.NOT_HTTP: Break.NOT_HTTP,
     LibraryFault.NOT_UTF8: Break.NOT_UTF8,
     LibraryFault.ENDLESS: Break.ENDLESS,
+    LibraryFault.ENDLESS_ERROR: Break.ENDLESS_ERROR,
     LibraryFault.FORBIDDEN: (FaultKind.FORBIDDEN, False),
     LibraryFault.LOGGED_OUT: (FaultKind.FORGET_TOKENS, False),
     LibraryFault.ERROR_KEPT: (FaultKind.CREDIT_500_KEPT, True),

@@ -122,6 +122,7 @@ ROWS = (
     Row(LibraryFault.NOT_HTTP),
     Row(LibraryFault.NOT_UTF8),
     Row(LibraryFault.ENDLESS, "doubt or a credit to look at", kept=True, hangs_up=True),
+    Row(LibraryFault.ENDLESS_ERROR, kept=True, hangs_up=True),
     Row(LibraryFault.FORBIDDEN, "refused"),
     Row(LibraryFault.LOGGED_OUT, "recorded", kept=True),
     Row(LibraryFault.ERROR_KEPT, "ended", kept=True),
@@ -198,5 +199,5 @@ CHECKS = (
     *(row.check for row in ROWS),
     *checks_of(WRITING, a_deadlock_of_two_credits_is_told),
     *(_reading(fault, hangs_up=False) for fault in ON_READING),
-    _reading(LibraryFault.ENDLESS, hangs_up=True),
+    *(_reading(fault, hangs_up=True) for fault in (LibraryFault.ENDLESS, LibraryFault.ENDLESS_ERROR)),
 )

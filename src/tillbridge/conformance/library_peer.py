@@ -35,6 +35,7 @@ class LibraryFault(StrEnum):
     NOT_HTTP = "something is answered that is no HTTP"
     NOT_UTF8 = "bytes are answered that are no text"
     ENDLESS = "it is done, and the answer has no end"
+    ENDLESS_ERROR = "it is done, and an error is answered that has no end"
     FORBIDDEN = "the bridge's account lacks the right"
     LOGGED_OUT = "the bridge's log-in has been forgotten"
     ERROR_KEPT = "the library system answers with an error of its own, and has recorded the credit whole"

@@ -84,6 +84,7 @@ ROWS = (
     Row(Fault.NOT_UTF8),
     Row(Fault.NOT_JSON),
     Row(Fault.ENDLESS, hangs_up=True),
+    Row(Fault.ENDLESS_ERROR, hangs_up=True),
     Row(Fault.WRONG_PROOF),
     Row(Fault.NO_PROOF),
     Row(Fault.OTHER_ID),

@@ -35,6 +35,7 @@ class Fault(StrEnum):
     NOT_UTF8 = "bytes are answered that are no text"
     NOT_JSON = "a damaged message is answered"
     ENDLESS = "the till has the order, and the answer has no end"
+    ENDLESS_ERROR = "the till has the order, and an error is answered that has no end"
     WRONG_PROOF = "the answer's proof is wrong"
     NO_PROOF = "the answer has no proof"
     OTHER_ID = "a rightly proven answer is about another payment"

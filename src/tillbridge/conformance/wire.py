@@ -41,6 +41,7 @@ class Break(StrEnum):
     NOT_HTTP = "answer with something that is no HTTP"
     NOT_UTF8 = "answer 200 with bytes that are no text"
     ENDLESS = "pass the request on, and let the answer have no end"
+    ENDLESS_ERROR = "pass the request on, and answer with the status 500 and a text that has no end"
 
 
 _ANSWERS: dict[Break, tuple[str, bytes, str]] = {
@@ -139,8 +140,9 @@ class Wire:
             return False
         if laid is Break.ANSWER_NEVER:
             return await self._until_hung_up(reader)
-        if laid is Break.ENDLESS:
-            return await self._answer_endlessly(*answer, writer)
+        if laid in (Break.ENDLESS, Break.ENDLESS_ERROR):
+            head, body = answer
+            return await self._answer_endlessly(head if laid is Break.ENDLESS else _failed(head), body, writer)
         whole = _broken(*answer, laid)
         writer.write(whole)
         await writer.drain()
@@ -241,10 +243,14 @@ def _broken(head: bytes, body: bytes, laid: Break | Change | None) -> bytes:
     if callable(laid) and not isinstance(laid, Break):
         return _with_body(head, laid(body))
     if laid is Break.OTHER_STATUS:
-        return b"HTTP/1.1 500 Internal Server Error\r\n" + head.partition(b"\r\n")[2] + body
+        return _failed(head) + body
     if laid in (Break.ANSWER_HALF, Break.ANSWER_STALLS):
         return head + body[: len(body) // 2]
     return head + body
+
+
+def _failed(head: bytes) -> bytes:
+    return b"HTTP/1.1 500 Internal Server Error\r\n" + head.partition(b"\r\n")[2]
 
 
 def _with_body(head: bytes, body: bytes) -> bytes:
