@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 MAKEFLAGS += --no-print-directory --no-builtin-rules
-# What was compiled once is not compiled anew by each of the many programs that the tests start.
+# Whatever runs from here keeps what Python has compiled: each of many programs would do it anew.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help demo test canary crashes races soak mutants reliability lint screenshots kpz clean
@@ -10,7 +10,7 @@ bin := .venv/bin
 # Where every branch must be covered by the tests; the rest is covered as far as it makes sense.
 WHOLLY_COVERED := src/tillbridge/domain/*,src/tillbridge/service/*
 # Processes that share the tests: more than the 2 processors that we count on, since many tests wait.
-WORKERS := 3
+WORKERS := 4
 
 define check_style
 	@echo '== style'

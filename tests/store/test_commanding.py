@@ -21,6 +21,7 @@ from tillbridge.service.administration_port import BranchSwitch
 from tillbridge.service.store_port import Transaction
 from tillbridge.store import sqlite
 from tillbridge.store.commanding import changing, reading
+from tillbridge.store.migrate import NEWEST
 from tillbridge.store.opening import Database, open_store
 from tillbridge.store.sqlite import SqliteStore
 from tillbridge.store.wakeups import CHANNEL
@@ -148,6 +149,18 @@ def test_tables_of_another_version_are_left_alone(database: Database) -> None:
     for attempt in (lambda: changing(database, switched), lambda: reading(database, lambda tx: tx.api_keys())):
         with pytest.raises(SettingsError, match=r"another version of the bridge \(9999\). Use the commands of that"):
             attempt()
+
+
+def test_tables_that_claim_two_versions_are_left_alone(tmp_path: Path) -> None:
+    database = Database(path=tmp_path / "bridge.db")
+    store = SqliteStore(tmp_path / "bridge.db")
+    with store._engine.begin() as connection:
+        connection.execute(text("INSERT INTO alembic_version VALUES ('9999')"))
+    store.close()
+    with pytest.raises(SettingsError, match=rf"another version of the bridge \({NEWEST}, 9999\)"):
+        reading(database, lambda tx: tx.api_keys())
+    with pytest.raises(SettingsError, match="another version of the bridge made this database"):
+        SqliteStore(tmp_path / "bridge.db")
 
 
 def test_a_server_that_does_not_answer_is_told_without_the_password(postgres_server: URL) -> None:

@@ -52,6 +52,11 @@ async def test_an_address_where_nothing_is_is_not_written_down(site: Site, log: 
     assert CARD not in "".join(log.texts)
 
 
+async def test_the_description_of_the_api_is_counted_by_its_own_name(site: Site, log: Log) -> None:
+    assert (await site.get("/openapi.json", key=None)).status == 200
+    assert one(log)["route"] == "/openapi.json"
+
+
 async def test_a_method_that_nobody_knows_is_not_written_down(site: Site, log: Log) -> None:
     assert (await site.ask("PURGE", "/api/v1/payments")).status == 405
     assert facts(one(log), "method", "route") == ["OTHER", "/api/v1/payments"]

@@ -181,7 +181,7 @@ class Wire:
         return whole or await self._until_hung_up(reader)
 
     async def _answer_endlessly(self, head: bytes, body: bytes, writer: asyncio.StreamWriter) -> bool:
-        """Begin as the peer does, with a text that only its end would make good or bad."""
+        """Begin with this head and as the peer's text does, which only its end would make good or bad."""
         writer.write(b"\r\n".join([*_without_length(head), b"Transfer-Encoding: chunked", b"", b""]))
         writer.write(_chunk((body[:1] or b"{") + b'"'))
         try:

@@ -7,6 +7,8 @@ after its end is waited for.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -20,10 +22,11 @@ class OtherVersion(Exception):  # noqa: N818 - reads as the sentence it is
 
 
 def revision_of(connection: Connection) -> str | None:
-    """Return the revision that the tables have; None where a bridge has made none."""
+    """Return the revision that the tables have, or all that they claim to have; None where a bridge has made none."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    found = connection.execute(text("SELECT version_num FROM alembic_version ORDER BY version_num")).scalars()
+    return ", ".join(found) or None
 
 
 def migrate(engine: Engine, revision: str = NEWEST) -> None:
@@ -31,10 +34,20 @@ def migrate(engine: Engine, revision: str = NEWEST) -> None:
 
     Raise OtherVersion where this version does not know what is there.
     """
+    with _changing(engine) as connection:
+        if revision_of(connection) == revision:
+            return
+    # Loaded between two transactions: PostgreSQL ends one that stands idle for long.
+    upgrade = import_module("tillbridge.store.upgrading").upgrade
+    with _changing(engine) as connection:
+        upgrade(connection, revision)
+        connection.commit()
+
+
+@contextmanager
+def _changing(engine: Engine) -> Iterator[Connection]:
     with engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             # SQLite's driver opens no transaction for a change of tables by itself.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-        if revision_of(connection) != revision:
-            import_module("tillbridge.store.upgrading").upgrade(connection, revision)
-        connection.commit()
+        yield connection

@@ -23,7 +23,7 @@ def configuration() -> Config:
 
 
 def upgrade(connection: Connection, revision: str) -> None:
-    """Upgrade to a revision within the transaction that is under way; raise OtherVersion as `migrate` does."""
+    """Upgrade to a revision, for whoever commits; raise OtherVersion as `migrate` does."""
     config = configuration()
     config.attributes["connection"] = connection
     try:

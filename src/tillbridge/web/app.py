@@ -25,7 +25,7 @@ from tillbridge.web.operation import operation
 from tillbridge.web.pages import pages
 from tillbridge.web.problems import Problem, add_problems
 from tillbridge.web.reports import reports
-from tillbridge.web.request_log import RequestLog, Templates, templates_of
+from tillbridge.web.request_log import RequestLog, templates_of
 
 
 def make_app(bridge: Bridge) -> FastAPI:
@@ -39,7 +39,7 @@ def make_app(bridge: Bridge) -> FastAPI:
     app.state.hand_over_turns = hand_over.make_turns()
     app.add_middleware(BoundedBodies)
     # What is added last stands outermost.
-    app.add_middleware(RequestLog, metrics=bridge.operation.metrics, templates=_templates())
+    app.add_middleware(RequestLog, metrics=bridge.operation.metrics, templates=templates_of(app.routes))
     add_problems(app, no_such_page)
     _complete_description(app)
     return app
@@ -52,11 +52,6 @@ def _routes() -> Sequence[BaseRoute]:
     for part in (api, reports, operation, pages, desk, koha):
         together.include_router(part)
     return tuple(together.routes)
-
-
-@cache
-def _templates() -> Templates:
-    return templates_of(_routes())
 
 
 def _id(route: APIRoute) -> str:

@@ -53,8 +53,11 @@ def test_a_bridge_loads_what_sets_a_receipt_when_somebody_wants_one() -> None:
     assert "fpdf" not in loaded
 
 
-def test_a_bridge_loads_what_changes_tables_when_there_are_some_to_change() -> None:
-    assert "alembic" not in loaded_by("serve", "--help")
+def test_a_bridge_loads_what_changes_tables_when_there_are_some_to_change(tmp_path: Path) -> None:
+    opened = "import sys; from tillbridge.store.sqlite import SqliteStore; SqliteStore(sys.argv[1]).close(); "
+    command = [sys.executable, "-c", opened + "print('alembic' in sys.modules)", str(tmp_path / "bridge.db")]
+    ran = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2)]
+    assert ran == ["True\n", "False\n"]
 
 
 def test_a_slip_of_the_pen_in_a_name_is_answered_with_names_that_there_are() -> None:

@@ -55,7 +55,7 @@ _STREAMS: dict[int | str, dict[str, Any]] = {
 class EventStream(StreamingResponse):
     """Answer with server-sent events, and close where they come from as soon as nobody hears them any more.
 
-    What is left for the garbage collector is closed in whatever thread that runs in, beside the loop.
+    What is left to the garbage collector is closed at some later time, and by two threads at once if it comes badly.
     """
 
     def __init__(self, pieces: AsyncGenerator[str, None]) -> None:
@@ -141,5 +141,7 @@ async def _with_comments(lines: AsyncGenerator[str, None]) -> AsyncGenerator[str
 
 async def _end(upcoming: asyncio.Future[str], lines: AsyncGenerator[str, None]) -> None:
     upcoming.cancel()
-    await asyncio.gather(upcoming, return_exceptions=True)
-    await lines.aclose()
+    try:
+        await asyncio.gather(upcoming, return_exceptions=True)
+    finally:
+        await lines.aclose()
