@@ -10,7 +10,7 @@ bin := .venv/bin
 # Where every branch must be covered by the tests; the rest is covered as far as it makes sense.
 WHOLLY_COVERED := src/tillbridge/domain/*,src/tillbridge/service/*
 # Processes that share the tests: more than the 2 processors that we count on, since many tests wait.
-WORKERS := 4
+WORKERS := 3
 
 define check_style
 	@echo '== style'

@@ -22,7 +22,7 @@ from support.postgres import ADDRESS, cluster, database, shared_server
 _held = ExitStack()
 
 HERE = Path(__file__).parent
-MEASURED = tuple(HERE / name for name in ("unit/domain", "service", "store"))
+MEASURED = tuple(HERE / name for name in ("unit/domain", "service"))
 """Where the tests are that cover domain and service wholly: the others run faster where nobody measures."""
 
 # How long an example takes says something about the machine, and nothing about the product.

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Dialect, Engine
 
 from tillbridge.store import sqlite
 from tillbridge.store.sqlite import SqliteStore
@@ -22,10 +24,22 @@ def quick_store(path: Path) -> Iterator[SqliteStore]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sqlite, "migrate", lambda _: None)
         store = SqliteStore(path)
+    share_statements(store._engine)
     try:
         yield store
     finally:
         store.close()
+
+
+_SHARED: dict[str, tuple[Dialect, Any]] = {}
+"""What the first engine of each kind in this process has learnt of the statements."""
+
+
+def share_statements(engine: Engine) -> None:
+    """Let an engine know what others of its kind have compiled: that takes longer than to run it, and is the same."""
+    engine.dialect, engine._compiled_cache = _SHARED.setdefault(
+        engine.dialect.name, (engine.dialect, engine._compiled_cache)
+    )
 
 
 @cache

@@ -15,6 +15,7 @@ from psycopg import sql
 from sqlalchemy import URL, text
 
 from support.postgres import conninfo, unique_name
+from support.quick import share_statements
 from tillbridge.service.store_port import Transaction
 from tillbridge.store import postgres
 from tillbridge.store.postgres import PostgresStore
@@ -59,6 +60,7 @@ def quick_postgres_store(server: URL) -> Iterator[PostgresStore]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(postgres, "migrate", lambda _: None)
         store = PostgresStore(url)
+    share_statements(store._engine)
     try:
         yield store
     finally:
