@@ -86,11 +86,11 @@ def importable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     before = set(sys.modules)
     yield tmp_path
     for name in set(sys.modules) - before:
-        if is_from(tmp_path, getattr(sys.modules[name], "__file__", None)):
+        if _is_from(tmp_path, getattr(sys.modules[name], "__file__", None)):
             del sys.modules[name]
 
 
-def is_from(folder: Path, file: str | None) -> bool:
+def _is_from(folder: Path, file: str | None) -> bool:
     return file is not None and Path(file).is_relative_to(folder)
 
 

@@ -20,7 +20,7 @@ from tillbridge.simulation.points import Points
 
 pytestmark = pytest.mark.timeout(600)
 
-STRIDE = 113
+STRIDE = 79
 """A process dies at every so manyth point, which is another one in each kind."""
 POSTGRES_STRIDE = 151
 

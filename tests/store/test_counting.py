@@ -32,7 +32,7 @@ from tillbridge.service.store_port import CaseKind, TaskKind, Transaction
 from tillbridge.store.counting import OPEN_CASES, UNBOOKED_PAYMENTS, UNDECIDED_PAYMENTS
 from tillbridge.store.transaction import SqlTransaction
 
-MANY = 5000
+MANY = 3000
 NONE = Booking.NONE
 
 
@@ -129,7 +129,7 @@ def plan_of(tx: Transaction, counted: Select[str, int, Any]) -> str:
 
 
 def analyse(tx: Transaction) -> None:
-    """Let the database know its tables; their indexes still have what tests before this one have taken out again."""
+    """Let the database know its tables; the indexes of an emptied one stay as large as tests before made them."""
     assert isinstance(tx, SqlTransaction)
     for table in ("payment", "open_case"):
         tx._connection.execute(
